@@ -1,0 +1,1 @@
+\echo Use "CREATE EXTENSION pggit_chaos" to load this file. \quit
