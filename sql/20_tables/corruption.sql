@@ -1,0 +1,44 @@
+--
+-- What can be corrupted (one row a file in sql/50_corruption/kinds/), and what
+-- was: each changed row, sequence or object with its image before and after.
+--
+CREATE TABLE @extschema@._corruption_kind (
+    kind        text   PRIMARY KEY CHECK (kind ~ '^[a-z][a-z0-9_]*$'),
+    category    text   NOT NULL,
+    summary     text   NOT NULL,
+    detected_by text[] NOT NULL CHECK (cardinality(detected_by) >= 1),
+    requires    text[] NOT NULL,
+    method      text   NOT NULL
+        CHECK (method IN ('update', 'delete', 'insert', 'sequence', 'statement')),
+    relation    text,
+    query       text   NOT NULL,
+    CHECK ((relation IS NOT NULL) = (method IN ('update', 'delete', 'insert')))
+);
+COMMENT ON TABLE @extschema@._corruption_kind IS
+    'The kinds of corruption, each defined by one file under sql/50_corruption/kinds/.';
+COMMENT ON COLUMN @extschema@._corruption_kind.requires IS
+    'What this pgGit must have: schema.table or schema.table.column, one an element.';
+COMMENT ON COLUMN @extschema@._corruption_kind.query IS
+    'Chooses the victims and the damage from the seed ($1); its columns depend on the method.';
+
+CREATE TABLE @extschema@._corruption (
+    corruption_id bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind          text        NOT NULL,
+    seed          bigint      NOT NULL,
+    done_at       timestamptz NOT NULL,
+    done_by       name        NOT NULL,
+    healed_at     timestamptz
+);
+COMMENT ON TABLE @extschema@._corruption IS 'One row a corruption that was done.';
+
+CREATE TABLE @extschema@._corruption_image (
+    corruption_id bigint  NOT NULL REFERENCES @extschema@._corruption ON DELETE CASCADE,
+    step          integer NOT NULL,
+    method        text    NOT NULL,
+    object        text    NOT NULL,
+    before        text,
+    after         text,
+    PRIMARY KEY (corruption_id, step)
+);
+COMMENT ON TABLE @extschema@._corruption_image IS
+    'Before and after image of each row, sequence or object that a corruption touched.';

@@ -1,0 +1,23 @@
+--
+-- Two counters a slot, 64 slots: hits and fired.  nextval() survives rollback,
+-- blocks nobody and is seen by every snapshot.  They are made here, once,
+-- because making a sequence while arming would be DDL in the caller's
+-- transaction.
+--
+DO $do$
+DECLARE
+    v_slot    integer;
+    v_counter text;
+BEGIN
+    FOR v_slot IN 0 .. 63 LOOP
+        FOREACH v_counter IN ARRAY ARRAY['hits', 'fired'] LOOP
+            EXECUTE pg_catalog.format('CREATE SEQUENCE @extschema@.%I MINVALUE 0 START 0',
+                                      '_slot_' || v_slot || '_' || v_counter);
+            EXECUTE pg_catalog.format('COMMENT ON SEQUENCE @extschema@.%I IS %L',
+                                      '_slot_' || v_slot || '_' || v_counter,
+                                      'Counts the ' || v_counter || ' of the fault in slot '
+                                      || v_slot || '.');
+        END LOOP;
+    END LOOP;
+END;
+$do$;

@@ -1,0 +1,65 @@
+--
+-- _pggit_schemas(), _require_pggit(), _has(requires)
+--
+-- What of pgGit this database holds, read from the catalogue.  No version
+-- string is trusted.  Write nothing.
+--
+CREATE FUNCTION @extschema@._pggit_schemas()
+RETURNS name[]
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    -- pggit_base holds the users' own tables, moved there by data branches.
+    SELECT COALESCE(array_agg(n.nspname ORDER BY n.nspname), '{}')
+      FROM pg_catalog.pg_namespace AS n
+     WHERE n.nspname ~ '^pggit(_|$)'
+       AND n.nspname NOT IN ('@extschema@', 'pggit_base');
+$function$;
+COMMENT ON FUNCTION @extschema@._pggit_schemas() IS
+    'Names the schemas of this database that belong to pgGit.';
+
+CREATE FUNCTION @extschema@._require_pggit()
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF cardinality(@extschema@._pggit_schemas()) = 0 THEN
+        RAISE EXCEPTION 'database "%" has no pgGit', current_database()
+            USING ERRCODE = 'PC002',
+                  DETAIL = 'There is no schema "pggit".',
+                  HINT = 'Install pgGit here, or connect to the database that has it.';
+    END IF;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._require_pggit() IS
+    'Raises PC002 where this database has no schema of pgGit.';
+
+CREATE FUNCTION @extschema@._has(requires text[])
+RETURNS boolean
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    -- An element is schema.table or schema.table.column.
+    SELECT COALESCE(bool_and(EXISTS (
+               SELECT
+                 FROM pg_catalog.pg_class AS c
+                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                WHERE n.nspname = split_part(r.name, '.', 1)
+                  AND c.relname = split_part(r.name, '.', 2)
+                  AND (split_part(r.name, '.', 3) = ''
+                       OR EXISTS (SELECT
+                                    FROM pg_catalog.pg_attribute AS a
+                                   WHERE a.attrelid = c.oid
+                                     AND a.attname = split_part(r.name, '.', 3)
+                                     AND a.attnum > 0
+                                     AND NOT a.attisdropped)))), true)
+      FROM unnest(requires) AS r(name);
+$function$;
+COMMENT ON FUNCTION @extschema@._has(text[]) IS
+    'Answers whether every relation and column named as schema.table or schema.table.column exists.';
