@@ -7,6 +7,7 @@ CREATE TABLE @extschema@._fault (
     fault_id      bigint      PRIMARY KEY,
     slot          integer     NOT NULL UNIQUE CHECK (slot BETWEEN 0 AND 63),
     failpoint     text        NOT NULL,
+    pattern       text        NOT NULL,
     term          text        NOT NULL,
     program       jsonb       NOT NULL,
     scope         text        NOT NULL,
@@ -24,3 +25,5 @@ COMMENT ON TABLE @extschema@._fault IS
 
 CREATE SEQUENCE @extschema@._fault_id;
 COMMENT ON SEQUENCE @extschema@._fault_id IS 'Numbers the faults.';
+COMMENT ON COLUMN @extschema@._fault.pattern IS 'The failpoint as a pattern for LIKE.';
+COMMENT ON COLUMN @extschema@._fault.program IS 'The term, parsed: one element a step.';

@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     FOR v_slot IN 0 .. 63 LOOP
         FOREACH v_counter IN ARRAY ARRAY['hits', 'fired'] LOOP
-            EXECUTE pg_catalog.format('CREATE SEQUENCE @extschema@.%I MINVALUE 0 START 0',
+            EXECUTE pg_catalog.format('CREATE SEQUENCE @extschema@.%I MINVALUE 0 START 1',
                                       '_slot_' || v_slot || '_' || v_counter);
             EXECUTE pg_catalog.format('COMMENT ON SEQUENCE @extschema@.%I IS %L',
                                       '_slot_' || v_slot || '_' || v_counter,

@@ -11,11 +11,12 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    -- pggit_base holds the users' own tables, moved there by data branches.
+    -- pggit_base and pggit_branches hold the users' own tables and their copies,
+    -- put there by data branches.
     SELECT COALESCE(array_agg(n.nspname ORDER BY n.nspname), '{}')
       FROM pg_catalog.pg_namespace AS n
      WHERE n.nspname ~ '^pggit(_|$)'
-       AND n.nspname NOT IN ('@extschema@', 'pggit_base');
+       AND n.nspname NOT IN ('@extschema@', 'pggit_base', 'pggit_branches');
 $function$;
 COMMENT ON FUNCTION @extschema@._pggit_schemas() IS
     'Names the schemas of this database that belong to pgGit.';
@@ -63,3 +64,30 @@ AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@._has(text[]) IS
     'Answers whether every relation and column named as schema.table or schema.table.column exists.';
+
+--
+-- _require_replica_role()
+--
+-- Raises 42501 unless session_replication_role may be set here.  pgGit versions
+-- every DDL statement but those of the replica role, ours must not be among
+-- them, and foreign keys do not stand in the way of a corruption there.
+--
+CREATE FUNCTION @extschema@._require_replica_role()
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF NOT has_parameter_privilege('session_replication_role', 'SET') THEN
+        RAISE EXCEPTION 'role "%" may not set session_replication_role', current_user
+            USING ERRCODE = 'insufficient_privilege',
+                  DETAIL = 'pgGit and its foreign keys rest under the replica role only.',
+                  HINT = format('Ask a superuser to run: '
+                                'GRANT SET ON PARAMETER session_replication_role TO %I;',
+                                current_user);
+    END IF;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._require_replica_role() IS
+    'Raises 42501 where the caller may not set session_replication_role.';

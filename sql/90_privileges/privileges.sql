@@ -6,3 +6,10 @@
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA @extschema@ FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA @extschema@ FROM PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA @extschema@ FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
+-- Called at the entry of each hooked function.  It reveals nothing, and does
+-- nothing unless a fault is armed for the session that calls it.
+GRANT EXECUTE ON FUNCTION @extschema@.hit(text) TO PUBLIC;
+-- hit() is inlined, and so its caller calls this one itself.
+GRANT EXECUTE ON FUNCTION @extschema@._hit_armed(text) TO PUBLIC;

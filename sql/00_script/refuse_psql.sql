@@ -1,1 +1,0 @@
-\echo Use "CREATE EXTENSION pggit_chaos" to load this file. \quit

@@ -1,0 +1,93 @@
+--
+-- The hit path: what runs inside pgGit, as whoever calls pgGit.
+--
+-- hit(failpoint)
+--
+-- Disarmed, it tests one setting and is out.  Its body is ATOMIC: names and
+-- operators are bound here and now and need no search_path, and so PostgreSQL
+-- can inline it into the IF that calls it.  Always answers false.
+--
+CREATE FUNCTION @extschema@._hit_armed(failpoint text)
+RETURNS boolean
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM @extschema@._strike(failpoint);
+    RETURN false;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._hit_armed(text) IS
+    'Lets the faults that are armed for this session strike at a failpoint; answers false.';
+
+CREATE FUNCTION @extschema@.hit(failpoint text)
+RETURNS boolean
+LANGUAGE sql
+VOLATILE
+RETURN CASE WHEN current_setting('pggit_chaos.armed', true) = 'on'
+            THEN @extschema@._hit_armed(failpoint)
+            ELSE false
+       END;
+COMMENT ON FUNCTION @extschema@.hit(text) IS
+    'The call that a hooked function makes at its entry; answers false.';
+
+--
+-- _row_hook()
+--
+-- The trigger behind the failpoints SCHEMA.TABLE.EVENT.PHASE; the phase is its
+-- argument.  Only a before-row trigger can skip or change the row.
+--
+CREATE FUNCTION @extschema@._row_hook()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+AS $function$
+DECLARE
+    v_verdict jsonb;
+BEGIN
+    IF pg_catalog.current_setting('pggit_chaos.armed', true) OPERATOR(pg_catalog.=) 'on' THEN
+        v_verdict := @extschema@._strike(pg_catalog.format(
+            '%I.%I.%s.%s', TG_TABLE_SCHEMA, TG_TABLE_NAME, pg_catalog.lower(TG_OP), TG_ARGV[0]));
+        IF v_verdict IS NOT NULL AND TG_ARGV[0] OPERATOR(pg_catalog.=) 'before' THEN
+            IF v_verdict OPERATOR(pg_catalog.?) 'skip' THEN
+                RETURN NULL;
+            ELSIF TG_OP OPERATOR(pg_catalog.<>) 'DELETE' THEN
+                RETURN pg_catalog.jsonb_populate_record(
+                    NEW, v_verdict OPERATOR(pg_catalog.->) 'mutate');
+            END IF;
+        END IF;
+    END IF;
+    IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    RETURN NEW;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._row_hook() IS
+    'The row trigger that passes the failpoints of a table.';
+
+--
+-- _ddl_hook()
+--
+-- The event trigger behind the failpoints ddl.TAG.start, ddl.TAG.end, ddl.drop.
+--
+CREATE FUNCTION @extschema@._ddl_hook()
+RETURNS event_trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF current_setting('pggit_chaos.armed', true) = 'on' THEN
+        PERFORM @extschema@._strike(
+            CASE TG_EVENT
+                WHEN 'ddl_command_start' THEN format('ddl.%s.start', TG_TAG)
+                WHEN 'ddl_command_end' THEN format('ddl.%s.end', TG_TAG)
+                ELSE 'ddl.drop'
+            END);
+    END IF;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._ddl_hook() IS
+    'The event trigger that passes the failpoints of DDL.';

@@ -1,0 +1,67 @@
+--
+-- _strike(failpoint)
+--
+-- Passes a failpoint: counts the hit for each fault that is armed here for this
+-- session, and lets the step that is due act.  The order of the tests is scope,
+-- expiry, hit window, probability, count.  Answers what is to happen to the row
+-- (NULL, {"skip": true} or {"mutate": {...}}), which only a before-row trigger
+-- can heed.  Writes: the counters, which are sequences.
+-- Calls: _action_NAME.  Runs as the extension's owner: see _hit_armed, _row_hook.
+--
+CREATE FUNCTION @extschema@._strike(failpoint text)
+RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_fault   record;
+    v_hit     bigint;
+    v_step    jsonb;
+    v_verdict jsonb;
+    v_result  jsonb;
+BEGIN
+    -- No counter can move in a read-only transaction, and so nothing strikes.
+    IF current_setting('transaction_read_only') = 'on' THEN
+        RETURN NULL;
+    END IF;
+    FOR v_fault IN
+        SELECT f.slot, f.failpoint, f.program, f.seed, f.start_hit, f.end_hit
+          FROM @extschema@._fault AS f
+         WHERE f.pid = pg_backend_pid()
+           AND _strike.failpoint LIKE f.pattern
+           AND f.expires_at > clock_timestamp()
+         ORDER BY f.fault_id
+    LOOP
+        v_hit := nextval(@extschema@._counter(v_fault.slot, 'hits'));
+        CONTINUE WHEN v_hit < v_fault.start_hit OR v_hit > v_fault.end_hit;
+        SELECT s.step INTO v_step
+          FROM @extschema@._step_at(v_fault.program, v_fault.seed, v_fault.failpoint,
+                                    v_hit - v_fault.start_hit + 1) AS s;
+        CONTINUE WHEN COALESCE(v_step ->> 'action', 'off') = 'off';
+        PERFORM nextval(@extschema@._counter(v_fault.slot, 'fired'));
+        EXECUTE format('SELECT @extschema@.%I($1, $2, $3)', '_action_' || (v_step ->> 'action'))
+           INTO v_verdict
+          USING failpoint, v_hit, v_step -> 'arguments';
+        v_result := COALESCE(v_result || v_verdict, v_verdict, v_result);
+    END LOOP;
+    RETURN v_result;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._strike(text) IS
+    'Counts a hit for each fault armed at a failpoint and lets the due steps act.';
+
+--
+-- _counter(slot, name)
+--
+-- The sequence that counts the hits or the fired of the fault in a slot.
+--
+CREATE FUNCTION @extschema@._counter(slot integer, name text)
+RETURNS regclass
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format('@extschema@._slot_%s_%s', slot, name)::regclass;
+$function$;
+COMMENT ON FUNCTION @extschema@._counter(integer, text) IS
+    'Names the sequence that counts the hits or the fired of a slot.';
