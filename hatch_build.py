@@ -1,31 +1,14 @@
-"""Build hook: puts the extension's control file and script into the wheel.
-
-The script is every ``sql/NN_*/**/*.sql`` joined in byte order of its path. The
-Makefile applies the same rule; ``tests/packaging`` compares the two.
-"""
+"""Build hook: puts the extension's files into the wheel, made by the package's own rule."""
 
 from __future__ import annotations
 
-import re
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-
-def extension_version(root: Path) -> str:
-    """Return ``default_version`` of the control file."""
-    control = (root / "pggit_chaos.control").read_text(encoding="utf-8")
-    match = re.search(r"^default_version\s*=\s*'([^']+)'", control, re.MULTILINE)
-    if match is None:
-        raise ValueError("pggit_chaos.control has no default_version")
-    return match.group(1)
-
-
-def extension_script(root: Path) -> str:
-    """Return the text of ``pggit_chaos--VERSION.sql``."""
-    parts = sorted(root.glob("sql/[0-9]*/**/*.sql"), key=lambda path: path.as_posix().encode())
-    return "".join(part.read_text(encoding="utf-8") for part in parts)
+RULE = "driver/pggit_chaos/_script.py"
 
 
 class ExtensionFiles(BuildHookInterface):
@@ -34,13 +17,21 @@ class ExtensionFiles(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called before each build; an editable install finds ``sql/`` by itself."""
+        if self.target_name != "wheel" or version == "editable":
+            return
         root = Path(self.root)
-        if (root / "sql").is_dir():
-            target = root / "build" / "extension"
-            target.mkdir(parents=True, exist_ok=True)
-            name = f"pggit_chaos--{extension_version(root)}.sql"
-            (target / name).write_text(extension_script(root), encoding="utf-8")
-            control = (root / "pggit_chaos.control").read_bytes()
-            (target / "pggit_chaos.control").write_bytes(control)
-            for file in (name, "pggit_chaos.control"):
-                build_data["force_include"][str(target / file)] = f"pggit_chaos/extension/{file}"
+        target = root / "build" / "extension"
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in _rule(root).build(root).items():
+            (target / name).write_bytes(content)
+            build_data["force_include"][str(target / name)] = f"pggit_chaos/_extension/{name}"
+
+
+def _rule(root: Path) -> Any:
+    # By path: importing the package would need it to be installed first.
+    spec = importlib.util.spec_from_file_location("_script", root / RULE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

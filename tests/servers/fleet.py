@@ -1,0 +1,98 @@
+"""One throwaway server a PostgreSQL version, with databases to clone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from pggit_chaos import binaries, extension, pggit_source, reference
+from pggit_chaos.cluster import Cluster
+
+ROOT = Path(__file__).parents[2]
+CACHE = ROOT / ".cache"
+PGTAP = CACHE / "pgtap/usr/share/postgresql/15/extension"
+VERSIONS = ("15", "16", "17", "18")
+
+# Autovacuum would come and go between two looks at the same statistics.
+SETTINGS = {"autovacuum": "off", "max_connections": "120"}
+
+
+class MissingServerError(Exception):
+    """A version that must be tested cannot be had; a failure, never a skip."""
+
+
+class Fleet:
+    """Starts each server when it is first asked for and keeps it until ``close``."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._clusters: dict[str, Cluster] = {}
+        self._templates: set[tuple[str, str]] = set()
+        self._numbers = itertools.count(1)
+
+    def close(self) -> None:
+        """Stop every server."""
+        self._stack.close()
+
+    def cluster(self, version: str) -> Cluster:
+        """Return the running server of a major version."""
+        if version not in self._clusters:
+            bindir = CACHE / f"postgres/node_modules/pg{version}/native/bin"
+            missing = [path for path in (bindir, PGTAP) if not path.is_dir()]
+            if missing:
+                raise MissingServerError(f'"{missing[0]}" is not there; run: make postgres')
+            self._clusters[version] = self._stack.enter_context(
+                Cluster(
+                    programs=binaries.find(bindir), settings=SETTINGS, extensions=[PGTAP]
+                )
+            )
+        return self._clusters[version]
+
+    def bare(self, version: str) -> str:
+        """Return the name of a fresh database with nothing in it."""
+        return self._clone(version, "template1", enable=False)
+
+    def reference(self, version: str, *, pgtap: bool = False) -> str:
+        """Return the name of a fresh database with the reference target, enabled."""
+        template = "reference_pgtap" if pgtap else "reference"
+        if self._is_new(version, template):
+            cluster = self.cluster(version)
+            cluster.create_database(template)
+            with cluster.connect(template) as conn:
+                reference.load(conn)
+                extension.install(conn)
+                if pgtap:
+                    conn.execute("SET LOCAL session_replication_role = replica")
+                    conn.execute("CREATE SCHEMA tap; CREATE EXTENSION pgtap SCHEMA tap")
+        return self._clone(version, template)
+
+    def real(self, version: str, source: Path) -> str:
+        """Return the name of a fresh database with the pgGit of a checkout, enabled."""
+        template = f"real {source}"[-63:]
+        if self._is_new(version, template):
+            cluster = self.cluster(version)
+            cluster.create_database(template)
+            pggit_source.install(cluster.dsn(template), source)
+            with cluster.connect(template) as conn:
+                extension.install(conn)
+        return self._clone(version, template)
+
+    def drop(self, version: str, databases: Iterable[str]) -> None:
+        """Drop databases that came from here."""
+        for database in databases:
+            self.cluster(version).drop_database(database)
+
+    def _is_new(self, version: str, template: str) -> bool:
+        known = (version, template) in self._templates
+        self._templates.add((version, template))
+        return not known
+
+    def _clone(self, version: str, template: str, *, enable: bool = True) -> str:
+        cluster = self.cluster(version)
+        name = cluster.create_database(f"test_{next(self._numbers)}", template=template)
+        if enable:
+            with cluster.connect(name) as conn:
+                extension.enable(conn)
+        return name
