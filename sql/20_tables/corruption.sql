@@ -4,7 +4,7 @@
 --
 CREATE TABLE @extschema@._corruption_kind (
     kind        text   PRIMARY KEY CHECK (kind ~ '^[a-z][a-z0-9_]*$'),
-    category    text   NOT NULL,
+    category    text   NOT NULL CHECK (category ~ '^[a-z][a-z0-9_]*$'),
     summary     text   NOT NULL,
     detected_by text[] NOT NULL CHECK (cardinality(detected_by) >= 1),
     requires    text[] NOT NULL,
@@ -34,11 +34,27 @@ COMMENT ON TABLE @extschema@._corruption IS 'One row a corruption that was done.
 CREATE TABLE @extschema@._corruption_image (
     corruption_id bigint  NOT NULL REFERENCES @extschema@._corruption ON DELETE CASCADE,
     step          integer NOT NULL,
-    method        text    NOT NULL,
+    method        text    NOT NULL CHECK (method IN ('row', 'sequence', 'statement')),
     object        text    NOT NULL,
     before        text,
     after         text,
-    PRIMARY KEY (corruption_id, step)
+    shape         text,
+    undo          text,
+    probe         text,
+    PRIMARY KEY (corruption_id, step),
+    CHECK ((shape IS NOT NULL) = (method = 'row')),
+    CHECK ((undo IS NOT NULL) = (method = 'statement')),
+    CHECK ((probe IS NOT NULL) = (method = 'statement'))
 );
 COMMENT ON TABLE @extschema@._corruption_image IS
     'Before and after image of each row, sequence or object that a corruption touched.';
+COMMENT ON COLUMN @extschema@._corruption_image.before IS
+    'The row, sequence or object as it was, as text; NULL where there was no such row.';
+COMMENT ON COLUMN @extschema@._corruption_image.after IS
+    'The row, sequence or object as the corruption left it; NULL where it left no row.';
+COMMENT ON COLUMN @extschema@._corruption_image.shape IS
+    'Columns of the table when the images were taken, without which they cannot be read.';
+COMMENT ON COLUMN @extschema@._corruption_image.undo IS
+    'The statements that undo the damage, computed from the catalogue before it was done.';
+COMMENT ON COLUMN @extschema@._corruption_image.probe IS
+    'The query that reads the state of the object, as it stands in before and after.';

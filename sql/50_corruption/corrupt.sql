@@ -1,0 +1,192 @@
+--
+-- corrupt(kind, seed)
+--
+-- Does one corruption and answers its id.  The same seed chooses the same
+-- victims.  Writes: _corruption, _corruption_image, pgGit's metadata.  Locks:
+-- SHARE ROW EXCLUSIVE on the table or sequence that it damages.  Undone by
+-- heal(), exactly, and by rollback, sequences included.
+-- Calls: _corrupt.
+--
+CREATE FUNCTION @extschema@.corrupt(kind text, seed bigint DEFAULT 0)
+RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM @extschema@._require_enabled();
+    PERFORM @extschema@._require_value(kind, 'kind');
+    PERFORM @extschema@._require_value(seed, 'seed');
+    PERFORM @extschema@._require_pggit();
+    PERFORM @extschema@._require_replica_role();
+    RETURN @extschema@._corrupt(@extschema@._corruption_kind_named(kind), seed);
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@.corrupt(text, bigint) IS
+    'Damages pgGit''s metadata in the named way, keeps the images to heal it by, and answers the id of the corruption.';
+
+--
+-- _corrupt(kind, seed)
+--
+-- Under the replica role neither pgGit nor its foreign keys see the damage.  The
+-- other settings decide how a value reads as text: pinned, an image means the
+-- same in every session.  heal() pins the same ones.
+--
+CREATE FUNCTION @extschema@._corrupt(kind @extschema@._corruption_kind, seed bigint)
+RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET session_replication_role = replica
+SET row_security = off
+SET datestyle = 'ISO, YMD'
+SET intervalstyle = postgres
+SET timezone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = hex
+AS $function$
+DECLARE
+    v_id bigint;
+BEGIN
+    INSERT INTO @extschema@._corruption (kind, seed, done_at, done_by)
+    VALUES (_corrupt.kind.kind, seed, statement_timestamp(), session_user)
+    RETURNING corruption_id INTO v_id;
+    CASE kind.method
+        WHEN 'sequence' THEN
+            PERFORM @extschema@._corrupt_sequences(v_id, kind, seed);
+        WHEN 'statement' THEN
+            PERFORM @extschema@._corrupt_objects(v_id, kind, seed);
+        ELSE
+            PERFORM @extschema@._corrupt_rows(v_id, kind, seed);
+    END CASE;
+    IF NOT EXISTS (SELECT
+                     FROM @extschema@._corruption_image AS i
+                    WHERE i.corruption_id = v_id) THEN
+        RAISE EXCEPTION 'there is nothing to corrupt by "%"', kind.kind
+            USING ERRCODE = 'PC004',
+                  DETAIL = format('No %s of this pgGit fits: %s.',
+                                  COALESCE('row of "' || kind.relation || '"', 'object'),
+                                  kind.summary),
+                  HINT = 'Let pgGit do some ordinary work first: branches, commits, DDL.';
+    END IF;
+    RETURN v_id;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._corrupt(@extschema@._corruption_kind, bigint) IS
+    'Does one corruption of a kind that is known to apply; raises PC004 where it finds no victim.';
+
+CREATE FUNCTION @extschema@._corrupt_rows(
+    corruption_id bigint, kind @extschema@._corruption_kind, seed bigint)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_relation regclass := kind.relation;
+    v_images   text;
+    v_step     record;
+BEGIN
+    -- Nobody may change a victim between its image and its damage.
+    EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', v_relation);
+    v_images := CASE kind.method
+        WHEN 'update' THEN
+            'SELECT t.ctid, (t.*)::text, jsonb_populate_record(t.*, d.change)::text'
+            '  FROM (%2$s) AS d JOIN ONLY %1$s AS t ON t.ctid = d.victim'
+        WHEN 'delete' THEN
+            'SELECT t.ctid, (t.*)::text, NULL'
+            '  FROM (%2$s) AS d JOIN ONLY %1$s AS t ON t.ctid = d.victim'
+        WHEN 'insert' THEN
+            'SELECT NULL::tid, NULL, jsonb_populate_record(NULL::%1$s, d.new_row)::text'
+            '  FROM (%2$s) AS d'
+    END;
+    FOR v_step IN
+        EXECUTE format('WITH victim(place, before, after) AS MATERIALIZED (' || v_images || '),'
+                       ' numbered AS (SELECT v.*, (row_number() OVER ('
+                       '     ORDER BY v.before COLLATE "C", v.after COLLATE "C"))::integer AS step'
+                       '   FROM victim AS v),'
+                       ' image AS (INSERT INTO @extschema@._corruption_image'
+                       '    (corruption_id, step, method, object, before, after, shape)'
+                       ' SELECT $2, n.step, ''row'', $3, n.before, n.after, $4 FROM numbered AS n)'
+                       ' SELECT n.* FROM numbered AS n ORDER BY n.step',
+                       v_relation, kind.query)
+          USING seed, corruption_id, v_relation::text, @extschema@._row_shape(v_relation)
+    LOOP
+        -- The row as it is now: a generated column has followed the others.
+        UPDATE @extschema@._corruption_image AS i
+           SET after = @extschema@._replace_row(v_relation, v_step.place, v_step.after)
+         WHERE i.corruption_id = _corrupt_rows.corruption_id
+           AND i.step = v_step.step;
+    END LOOP;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._corrupt_rows(bigint, @extschema@._corruption_kind, bigint) IS
+    'Updates, deletes or inserts the rows that a kind of corruption chooses, images first.';
+
+CREATE FUNCTION @extschema@._corrupt_sequences(
+    corruption_id bigint, kind @extschema@._corruption_kind, seed bigint)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_step   integer := 0;
+    v_before text;
+    v_damage record;
+BEGIN
+    FOR v_damage IN EXECUTE kind.query USING seed LOOP
+        v_step := v_step + 1;
+        PERFORM @extschema@._isolate_sequence(v_damage.sequence);
+        v_before := @extschema@._sequence_state(v_damage.sequence);
+        INSERT INTO @extschema@._corruption_image
+            (corruption_id, step, method, object, before, after)
+        VALUES (_corrupt_sequences.corruption_id, v_step, 'sequence',
+                v_damage.sequence::regclass, v_before,
+                (v_damage.last_value, v_damage.is_called)::text);
+        PERFORM setval(v_damage.sequence, v_damage.last_value, v_damage.is_called);
+    END LOOP;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._corrupt_sequences(bigint, @extschema@._corruption_kind, bigint) IS
+    'Moves the sequences that a kind of corruption chooses, images first.';
+
+CREATE FUNCTION @extschema@._corrupt_objects(
+    corruption_id bigint, kind @extschema@._corruption_kind, seed bigint)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_step   integer := 0;
+    v_before text;
+    v_damage record;
+BEGIN
+    FOR v_damage IN EXECUTE kind.query USING seed LOOP
+        v_step := v_step + 1;
+        EXECUTE v_damage.probe INTO v_before;
+        INSERT INTO @extschema@._corruption_image
+            (corruption_id, step, method, object, before, undo, probe)
+        VALUES (_corrupt_objects.corruption_id, v_step, 'statement',
+                v_damage.object, v_before, v_damage.undo, v_damage.probe);
+        EXECUTE v_damage.damage;
+        UPDATE @extschema@._corruption_image AS i
+           SET after = @extschema@._probe(i.probe)
+         WHERE i.corruption_id = _corrupt_objects.corruption_id
+           AND i.step = v_step;
+    END LOOP;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._corrupt_objects(bigint, @extschema@._corruption_kind, bigint) IS
+    'Damages the definitions that a kind of corruption chooses, images first.';
+
+CREATE FUNCTION @extschema@._probe(probe text)
+RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_state text;
+BEGIN
+    EXECUTE probe INTO v_state;
+    RETURN v_state;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._probe(text) IS
+    'Runs the query that reads the state of an object; NULL where the object is gone.';

@@ -1,0 +1,18 @@
+--
+-- Found by: commit_parent_missing.
+--
+INSERT INTO @extschema@._corruption_kind
+    (kind, category, summary, detected_by, requires, method, relation, query)
+VALUES (
+    'commit_parent_dangling', 'commit',
+    'a commit names a parent that does not exist',
+    '{commit_parent_missing}',
+    '{pggit.commits.id,pggit.commits.hash,pggit.commits.parent_commit_hash}',
+    'update', 'pggit.commits',
+$query$
+SELECT c.ctid AS victim,
+       jsonb_build_object('parent_commit_hash', md5('lost ' || c.hash)) AS change
+  FROM ONLY pggit.commits AS c
+ ORDER BY @extschema@._pick($1, c.id::text), c.id
+ LIMIT 1
+$query$);

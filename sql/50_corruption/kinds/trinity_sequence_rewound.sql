@@ -1,0 +1,16 @@
+--
+-- What a sequence looks like after a restore that missed it.
+-- Found by: trinity_sequence_behind.
+--
+INSERT INTO @extschema@._corruption_kind
+    (kind, category, summary, detected_by, requires, method, relation, query)
+VALUES (
+    'trinity_sequence_rewound', 'sequence',
+    'the sequence of Trinity IDs starts again at numbers that commits bear',
+    '{trinity_sequence_behind}',
+    '{pggit.trinity_id_seq,pggit.commits.hash}',
+    'sequence', NULL,
+$query$
+SELECT 'pggit.trinity_id_seq'::regclass AS sequence, 1 AS last_value, false AS is_called
+ WHERE EXISTS (SELECT FROM ONLY pggit.commits AS c WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$')
+$query$);

@@ -1,0 +1,20 @@
+--
+-- Found so: an anti-join on the hash.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'commit_parent_missing', 'commit', 'error', 'pggit.commits',
+    'the parent of a commit is a commit',
+    '{pggit.commits.id,pggit.commits.hash,pggit.commits.parent_commit_hash}',
+    'Restore the missing commit from a backup, or set parent_commit_hash to the commit that is the parent.',
+$query$
+SELECT format('id=%s', c.id),
+       format('commit "%s" names parent "%s", which does not exist',
+              c.hash, c.parent_commit_hash)
+  FROM ONLY pggit.commits AS c
+ WHERE c.parent_commit_hash IS NOT NULL
+   AND NOT EXISTS (SELECT
+                     FROM ONLY pggit.commits AS p
+                    WHERE p.hash = c.parent_commit_hash)
+$query$);

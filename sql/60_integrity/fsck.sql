@@ -1,0 +1,64 @@
+--
+-- fsck(checks, min_severity)
+--
+-- Runs the named checks, by default all that apply, and answers a row for each
+-- finding: no row means sound.  What cannot be checked raises: a check that was
+-- named and does not apply, a row that a policy would hide.  STABLE, so that all
+-- checks see one snapshot.  Writes: nothing.
+-- Calls: _require_check.
+--
+CREATE FUNCTION @extschema@.fsck(checks text[] DEFAULT NULL, min_severity text DEFAULT 'info')
+RETURNS TABLE (
+    check_id     text,
+    severity     text,
+    relation     text,
+    row_identity text,
+    message      text,
+    action       text,
+    repairable   boolean)
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+SET datestyle = 'ISO, YMD'
+SET timezone = 'UTC'
+SET jit = off
+AS $function$
+DECLARE
+    v_severities CONSTANT text[] := ARRAY['info', 'warning', 'error'];
+    v_check      @extschema@._integrity_check;
+BEGIN
+    PERFORM @extschema@._require_pggit();
+    PERFORM @extschema@._require_value(min_severity, 'min_severity');
+    IF min_severity <> ALL (v_severities) THEN
+        RAISE EXCEPTION 'severity "%" does not exist', min_severity
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'It is one of info, warning, error.';
+    END IF;
+    IF cardinality(checks) = 0 THEN
+        RAISE EXCEPTION 'no check is named'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Leave the argument out to run all checks.';
+    END IF;
+    PERFORM @extschema@._require_value(c.check_id, 'checks'),
+            @extschema@._require_check(c.check_id)
+       FROM unnest(checks) AS c(check_id);
+    FOR v_check IN
+        SELECT c.*
+          FROM @extschema@._integrity_check AS c
+         WHERE (c.check_id = ANY (checks)
+                OR checks IS NULL AND @extschema@._has(c.requires))
+           AND array_position(v_severities, c.severity)
+               >= array_position(v_severities, min_severity)
+         ORDER BY c.check_id COLLATE "C"
+    LOOP
+        RETURN QUERY EXECUTE format(
+            'SELECT $1, $2, $3, f.row_identity, f.message, $4, false'
+            '  FROM (%s) AS f(row_identity, message)'
+            ' ORDER BY f.row_identity COLLATE "C", f.message COLLATE "C"', v_check.query)
+            USING v_check.check_id, v_check.severity, v_check.relation, v_check.action;
+    END LOOP;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@.fsck(text[], text) IS
+    'Checks pgGit''s metadata and answers one row for each thing that is wrong; no row means sound.';

@@ -1,0 +1,46 @@
+--
+-- integrity_check, _integrity_check_named(check_id)
+--
+-- The checks that fsck() runs.  Write nothing.
+--
+CREATE VIEW @extschema@.integrity_check AS
+SELECT c.check_id,
+       c.category,
+       c.severity,
+       c.summary,
+       cardinality(@extschema@._pggit_schemas()) > 0
+       AND @extschema@._has(c.requires) AS applies
+  FROM @extschema@._integrity_check AS c;
+COMMENT ON VIEW @extschema@.integrity_check IS
+    'What fsck() checks, how grave a finding is, and whether this pgGit has what the check reads.';
+
+CREATE FUNCTION @extschema@._require_check(check_id text)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_check @extschema@._integrity_check;
+BEGIN
+    SELECT c.* INTO v_check
+      FROM @extschema@._integrity_check AS c
+     WHERE c.check_id = _require_check.check_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'integrity check "%" does not exist', check_id
+            USING ERRCODE = 'undefined_object',
+                  DETAIL = COALESCE('Near it: '
+                                    || @extschema@._near(check_id, (SELECT array_agg(c.check_id)
+                                           FROM @extschema@._integrity_check AS c))
+                                    || '.', 'No check has a name like it.'),
+                  HINT = 'SELECT check_id, summary FROM @extschema@.integrity_check;';
+    ELSIF NOT @extschema@._has(v_check.requires) THEN
+        RAISE EXCEPTION 'integrity check "%" does not apply to this pgGit', check_id
+            USING ERRCODE = 'PC008',
+                  DETAIL = format('It reads %s.', array_to_string(v_check.requires, ', ')),
+                  HINT = 'SELECT check_id, summary FROM @extschema@.integrity_check WHERE applies;';
+    END IF;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._require_check(text) IS
+    'Raises 42704 where a check does not exist and PC008 where it does not apply to this pgGit.';
