@@ -38,6 +38,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET session_replication_role = replica
+SET client_min_messages = warning
 AS $function$
 DECLARE
     v_statement text;
