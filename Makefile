@@ -8,13 +8,14 @@ CACHE      = .cache
 EXTENSION    = pggit_chaos
 EXTVERSION   = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
 SCRIPT       = build/extension/$(EXTENSION)--$(EXTVERSION).sql
+SCRIPT_DIRS  = $(shell find sql -type d)  # their times tell of parts that went away
 SCRIPT_PARTS = $(shell find sql -path 'sql/[0-9]*' -name '*.sql' | LC_ALL=C sort)
 UPGRADES     = $(wildcard sql/upgrades/$(EXTENSION)--*--*.sql)
 
 all: $(SCRIPT)  ## Build the extension's script (needs neither Python nor PostgreSQL)
 
 # The same rule as driver/pggit_chaos/_script.py; a test compares the two.
-$(SCRIPT): $(SCRIPT_PARTS) $(EXTENSION).control Makefile
+$(SCRIPT): $(SCRIPT_PARTS) $(SCRIPT_DIRS) $(EXTENSION).control Makefile
 	@mkdir -p $(@D)
 	@cat $(SCRIPT_PARTS) > $@
 
@@ -25,6 +26,9 @@ DATA_built = $(SCRIPT)
 DATA       = $(UPGRADES)
 PGXS      := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+else
+clean:  ## Remove everything that was built or fetched
+	rm -rf build dist $(VENV) $(CACHE) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 endif
 
 demo: $(VENV)/.embedded  ## Drills and sweeps on an embedded server: what this is, in a minute
@@ -40,9 +44,6 @@ lint: $(VENV)/.dev $(SCRIPT)  ## ruff, mypy and pgspot, as CI runs them
 	$(VENV)/bin/pgspot $(SCRIPT)
 
 postgres: $(CACHE)/.servers  ## Fetch the servers and pgTAP that the tests run on
-
-clean:  ## Remove everything that was built or fetched
-	rm -rf build dist $(VENV) $(CACHE) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

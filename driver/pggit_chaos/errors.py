@@ -9,7 +9,7 @@
     ├── NothingToCorruptError do some work first: no row fits
     ├── ChangedSinceError     look at what changed; healing would overwrite it
     ├── PrivilegeError        connect as somebody who may
-    ├── NotInstalledError     install pgGit or pggit_chaos there first
+    ├── NotInstalledError     install pgGit, pggit_chaos or its hooks there first
     └── UnavailableError      something outside is missing: binaries, server, network
         ├── BinariesError         no usable PostgreSQL server programs
         ├── ServerError           a server did not start, or ended
@@ -46,10 +46,18 @@ __all__ = [
 
 
 class ChaosError(Exception):
-    """The root.  ``hint`` is the way out where there is one, ``sqlstate`` the server's code."""
+    """The root: ``detail`` says more, ``hint`` is the way out, ``sqlstate`` the server's code."""
 
-    def __init__(self, message: str, *, hint: str | None = None, sqlstate: str | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: str | None = None,
+        hint: str | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
         super().__init__(message)
+        self.detail = detail
         self.hint = hint
         self.sqlstate = sqlstate
 
@@ -79,7 +87,7 @@ class PrivilegeError(ChaosError):
 
 
 class NotInstalledError(ChaosError):
-    """The database lacks pgGit or pggit_chaos."""
+    """The database lacks pgGit, pggit_chaos or its hooks."""
 
 
 class UnavailableError(ChaosError):
@@ -101,6 +109,7 @@ class SourceError(UnavailableError):
 _BY_CODE: dict[str, type[ChaosError]] = {
     "PC001": NotEnabledError,
     "PC002": NotInstalledError,
+    "PC003": NotInstalledError,
     "PC004": NothingToCorruptError,
     "PC005": ChangedSinceError,
     "PC008": NotApplicableError,
@@ -126,7 +135,10 @@ def translate(error: psycopg.Error) -> ChaosError:
     """Return the ChaosError that says the same as an error of pggit_chaos' own functions."""
     message = error.diag.message_primary or str(error).strip() or type(error).__name__
     return _class_of(error.sqlstate)(
-        message, hint=error.diag.message_hint, sqlstate=error.sqlstate
+        message,
+        detail=error.diag.message_detail,
+        hint=error.diag.message_hint,
+        sqlstate=error.sqlstate,
     )
 
 

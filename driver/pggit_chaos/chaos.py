@@ -1,0 +1,289 @@
+"""The SQL functions of pggit_chaos as Python, over a connection that the caller made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from psycopg.pq import TransactionStatus
+from psycopg.rows import class_row, scalar_row
+
+from pggit_chaos.errors import ChaosError, translated
+from pggit_chaos.rows import (
+    CorruptionKind,
+    Digest,
+    Drill,
+    Finding,
+    HookCount,
+    IntegrityCheck,
+    Outcome,
+    TraceHit,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["Chaos", "Corruption", "Fault"]
+
+Row = TypeVar("Row")
+
+_ARM = "SELECT pggit_chaos.arm(%s, %s, %s, %s, %s, %s, %s)"
+_COUNTS = "SELECT hits, fired FROM pggit_chaos.fault WHERE fault_id = %s"
+_CORRUPTION = "SELECT corruption_id, kind, relation, rows FROM pggit_chaos.corruption WHERE corruption_id = %s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corruption:
+    """A damage that is present."""
+
+    corruption_id: int
+    kind: str
+    relation: str
+    rows: int
+
+
+class Fault:
+    """An armed failpoint, and how often it was hit and fired."""
+
+    def __init__(self, chaos: Chaos, fault_id: int) -> None:
+        self.fault_id = fault_id
+        self._chaos = chaos
+        self._final: tuple[int, int] | None = None
+        self._over = False
+
+    @property
+    def hits(self) -> int:
+        """How often execution came by."""
+        return self._counts()[0]
+
+    @property
+    def fired(self) -> int:
+        """How often the fault did something; read from its counters, not from any error."""
+        return self._counts()[1]
+
+    def _counts(self) -> tuple[int, int]:
+        if not self._over:
+            return self._read()
+        if self._final is None:
+            raise ChaosError(
+                "the counters of the fault were lost with the transaction or the session "
+                "that had armed it",
+                hint="Arm it over an autocommit connection, or outside of a transaction.",
+            )
+        return self._final
+
+    def _read(self) -> tuple[int, int]:
+        with translated():
+            row = self._chaos.conn.execute(_COUNTS, (self.fault_id,)).fetchone()
+        if row is None:
+            raise ChaosError(f"fault {self.fault_id} was disarmed by somebody else")
+        return int(row[0]), int(row[1])
+
+    def _finish(self) -> None:
+        self._final = self._read()
+        self._over = True
+
+    def _lose(self) -> None:
+        self._over = True
+
+
+class Chaos:
+    """What pggit_chaos can do in the database of ``conn``.
+
+    What it says about a call of its own is a ``ChaosError``.  What pgGit says,
+    and what a fault injects, stays the ``psycopg.Error`` that it is.
+    """
+
+    def __init__(self, conn: psycopg.Connection[Any]) -> None:
+        self.conn = conn
+
+    # -- faults ----------------------------------------------------------
+
+    @contextmanager
+    def fault(
+        self,
+        failpoint: str,
+        term: str = "error",
+        *,
+        scope: str = "session",
+        start_hit: int = 1,
+        end_hit: int | None = None,
+        seed: int = 0,
+        expires: timedelta = timedelta(minutes=5),
+    ) -> Iterator[Fault]:
+        """Arm a fault for the block, and disarm it whatever happens there.
+
+        Outside of a transaction the arming is committed, so that a rollback in
+        the block leaves it armed.  A transaction that the block began and that
+        failed is rolled back on the way out: nothing else can be done with it.
+        """
+        arguments = (failpoint, term, scope, start_hit, end_hit, seed, expires)
+        with self._outliving_rollback() as began:
+            fault = Fault(self, self._scalar(_ARM, arguments))
+        try:
+            yield fault
+        finally:
+            if self._is_usable(rollback=began):
+                with self._outliving_rollback():
+                    fault._finish()
+                    self._scalar("SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
+            else:
+                fault._lose()  # it goes with the transaction or the session
+
+    def disarm_all(self) -> int:
+        """Disarm every fault of every session; return how many there were."""
+        return int(self._scalar("SELECT pggit_chaos.disarm_all()"))
+
+    # -- hooks -----------------------------------------------------------
+
+    def install_hooks(self, schemas: Sequence[str] | None = None) -> list[HookCount]:
+        """Put the hooks into pgGit; return how many of each kind are in place."""
+        names = list(schemas) if schemas is not None else None
+        return self._rows(
+            HookCount, "SELECT * FROM pggit_chaos.install_hooks(%s::name[])", (names,)
+        )
+
+    def uninstall_hooks(self) -> int:
+        """Take the hooks out again; return how many there were."""
+        return int(
+            self._scalar(
+                "SELECT COALESCE(sum(removed), 0) FROM pggit_chaos.uninstall_hooks()"
+            )
+        )
+
+    def hooks_installed(self) -> bool:
+        """Answer whether any hook is in place."""
+        return bool(self._scalar("SELECT EXISTS (SELECT FROM pggit_chaos.failpoint)"))
+
+    @contextmanager
+    def hooks(self) -> Iterator[None]:
+        """Have hooks for the block; those that were there before stay."""
+        if self.hooks_installed():
+            yield
+            return
+        with self._outliving_rollback() as began:
+            self.install_hooks()
+        try:
+            yield
+        finally:
+            if self._is_usable(rollback=began):
+                with self._outliving_rollback():
+                    self.uninstall_hooks()
+
+    # -- corruption ------------------------------------------------------
+
+    def corruption_kinds(self) -> list[CorruptionKind]:
+        """Return the kinds of corruption, those that do not apply here too."""
+        return self._rows(
+            CorruptionKind,
+            "SELECT kind, category, summary, detected_by, applies"
+            " FROM pggit_chaos.corruption_kind ORDER BY category, kind",
+        )
+
+    @contextmanager
+    def corruption(self, kind: str, seed: int = 0) -> Iterator[Corruption]:
+        """Corrupt for the block, and heal whatever happens there.
+
+        Raises ChangedSinceError on the way out where the block changed a
+        corrupted row: healing would undo that, too.
+        """
+        with self._outliving_rollback() as began:
+            corruption_id = self._scalar("SELECT pggit_chaos.corrupt(%s, %s)", (kind, seed))
+            (done,) = self._rows(Corruption, _CORRUPTION, (corruption_id,))
+        try:
+            yield done
+        finally:
+            if self._is_usable(rollback=began):
+                with self._outliving_rollback():
+                    self._scalar("SELECT pggit_chaos.heal(%s)", (corruption_id,))
+
+    def heal_all(self) -> int:
+        """Heal every corruption that is present, newest first; return how many there were."""
+        return int(self._scalar("SELECT pggit_chaos.heal_all()"))
+
+    def drill(self, kind: str, seed: int = 0) -> Drill:
+        """Corrupt, see that fsck finds exactly that, heal, see that nothing remains."""
+        (done,) = self._rows(Drill, "SELECT * FROM pggit_chaos.drill(%s, %s)", (kind, seed))
+        return done
+
+    def drill_all(self, category: str | None = None, seed: int = 0) -> list[Drill]:
+        """Drill every kind that applies here, or those of one category."""
+        return self._rows(
+            Drill, "SELECT * FROM pggit_chaos.drill_all(%s, %s)", (category, seed)
+        )
+
+    # -- integrity -------------------------------------------------------
+
+    def integrity_checks(self) -> list[IntegrityCheck]:
+        """Return the checks, those that do not apply here too."""
+        return self._rows(
+            IntegrityCheck,
+            "SELECT check_id, category, severity, summary, applies"
+            " FROM pggit_chaos.integrity_check ORDER BY category, check_id",
+        )
+
+    def fsck(
+        self, checks: Sequence[str] | None = None, *, min_severity: str = "info"
+    ) -> list[Finding]:
+        """Run all checks, or the named ones; return what they find."""
+        names = list(checks) if checks is not None else None
+        return self._rows(
+            Finding, "SELECT * FROM pggit_chaos.fsck(%s::text[], %s)", (names, min_severity)
+        )
+
+    def digest(self) -> list[Digest]:
+        """Return a hash of each part of pgGit's logical state."""
+        return self._rows(Digest, "SELECT * FROM pggit_chaos.digest()")
+
+    def state_digest(self) -> str:
+        """Return one hash of all of pgGit's logical state."""
+        return str(self._scalar("SELECT pggit_chaos.state_digest()"))
+
+    # -- sweeps ----------------------------------------------------------
+
+    def trace(self, statement: str) -> list[TraceHit]:
+        """Return which failpoints a statement passes, in order; what it did is undone."""
+        return self._rows(TraceHit, "SELECT * FROM pggit_chaos.trace(%s)", (statement,))
+
+    def sweep(
+        self, statement: str, sqlstates: Sequence[str] = ("40001", "57014")
+    ) -> list[Outcome]:
+        """Run a statement once per failpoint hit with a fault there, and judge each outcome."""
+        return self._rows(
+            Outcome,
+            "SELECT * FROM pggit_chaos.sweep(%s, %s::text[])",
+            (statement, list(sqlstates)),
+        )
+
+    # -- how it is done --------------------------------------------------
+
+    def _rows(self, row: type[Row], query: str, arguments: Sequence[Any] = ()) -> list[Row]:
+        with translated(), self.conn.cursor(row_factory=class_row(row)) as cursor:
+            return cursor.execute(query, arguments).fetchall()  # type: ignore[arg-type]
+
+    def _scalar(self, query: str, arguments: Sequence[Any] = ()) -> Any:
+        with translated(), self.conn.cursor(row_factory=scalar_row) as cursor:
+            return cursor.execute(query, arguments).fetchone()  # type: ignore[arg-type]
+
+    @contextmanager
+    def _outliving_rollback(self) -> Iterator[bool]:
+        """Commit what the block does, unless the caller has a transaction open already."""
+        idle = self.conn.info.transaction_status == TransactionStatus.IDLE
+        try:
+            yield idle
+        except BaseException:
+            self._is_usable(rollback=idle)
+            raise
+        if idle and not self.conn.autocommit:
+            self.conn.commit()
+
+    def _is_usable(self, *, rollback: bool) -> bool:
+        """Answer whether the connection takes statements, after a rollback if allowed."""
+        status = self.conn.info.transaction_status
+        if status == TransactionStatus.INERROR and rollback:
+            self.conn.rollback()
+            status = self.conn.info.transaction_status
+        return status in (TransactionStatus.IDLE, TransactionStatus.INTRANS)
