@@ -92,7 +92,7 @@ BEGIN
                                     pid, backend_start, start_hit, end_hit, seed,
                                     armed_at, expires_at, armed_by)
     SELECT v_id, v_slot, failpoint,
-           replace(regexp_replace(failpoint, '([\\%_])', '\\\1', 'g'), '*', '%'),
+           @extschema@._failpoint_pattern(failpoint),
            term, program, 'session',
            a.pid, a.backend_start, start_hit, end_hit, seed,
            clock_timestamp(), clock_timestamp() + expires, session_user
@@ -119,8 +119,9 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_all   text[];
-    v_found text[];
+    v_pattern text := @extschema@._failpoint_pattern(failpoint);
+    v_all     text[];
+    v_found   text[];
 BEGIN
     PERFORM @extschema@._require_hooks();
     v_all := ARRAY(SELECT f.failpoint FROM @extschema@._failpoints() AS f);
@@ -128,7 +129,7 @@ BEGIN
         SELECT f.name
           FROM unnest(v_all) AS f(name)
          WHERE f.name = failpoint
-            OR f.name LIKE replace(regexp_replace(failpoint, '([\\%_])', '\\\1', 'g'), '*', '%')
+            OR f.name LIKE v_pattern
             OR split_part(f.name, '(', 1) = failpoint
          ORDER BY f.name);
     IF cardinality(v_found) = 0 THEN
@@ -149,6 +150,19 @@ END;
 $function$;
 COMMENT ON FUNCTION @extschema@._resolve_failpoint(text) IS
     'Completes the name of a failpoint, or raises where it does not exist.';
+
+CREATE FUNCTION @extschema@._failpoint_pattern(failpoint text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+STRICT
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT replace(regexp_replace(failpoint, '([\\%_])', '\\\1', 'g'), '*', '%');
+$function$;
+COMMENT ON FUNCTION @extschema@._failpoint_pattern(text) IS
+    'Turns a failpoint in which * matches any run of characters into a pattern for LIKE.';
 
 CREATE FUNCTION @extschema@._require_hooks()
 RETURNS void

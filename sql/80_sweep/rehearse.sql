@@ -13,6 +13,7 @@ CREATE FUNCTION @extschema@._rehearse(statement text, path text, returns_rows bo
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET client_min_messages = error
 AS $function$
 DECLARE
     v_activity jsonb := @extschema@._activity();

@@ -51,48 +51,64 @@ COMMENT ON FUNCTION @extschema@._set_sequences(jsonb) IS
     'Puts sequences back to the positions of an earlier _sequences().';
 
 --
--- _session_state(), _leaks(before), _release_locks(before)
+-- _session_state(settings), _leaks(before), _release_locks(before)
 --
--- The advisory locks that this session holds, its settings and the sequences;
--- what of it a failed statement has changed; and the way back for the locks.  A
--- sequence that went on is no leak, one that went back is.
+-- The advisory locks that this session holds, its settings (among the custom
+-- ones those named) and the sequences; what of it a failed statement has
+-- changed; and the way back for the locks.  A sequence that went on is no leak,
+-- one that went back is.
 --
-CREATE FUNCTION @extschema@._session_state()
+CREATE FUNCTION @extschema@._session_state(settings text[])
 RETURNS jsonb
 LANGUAGE sql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT jsonb_build_object(
-        'locks', COALESCE((SELECT jsonb_agg(to_jsonb(l) ORDER BY to_jsonb(l))
-                             FROM (SELECT k.classid, k.objid, k.objsubid, k.mode
-                                     FROM pg_catalog.pg_locks AS k
-                                    WHERE k.locktype = 'advisory'
-                                      AND k.pid = pg_backend_pid()) AS l), '[]'),
-        'settings', COALESCE((SELECT jsonb_object_agg(s.name, s.setting)
-                                FROM (SELECT g.name, g.setting
-                                        FROM pg_catalog.pg_settings AS g
-                                       WHERE g.source = 'session'
-                                      UNION
-                                      SELECT c.name, current_setting(c.name, true)
-                                        FROM @extschema@._pggit_settings() AS c(name)) AS s), '{}'),
+        'named', to_jsonb(settings),
+        'locks', @extschema@._advisory_locks(),
+        'settings', (SELECT COALESCE(jsonb_object_agg(s.name, s.setting), '{}')
+                       FROM (SELECT g.name, g.setting
+                               FROM pg_catalog.pg_settings AS g
+                              WHERE g.source = 'session'
+                              UNION
+                             SELECT c.name, current_setting(c.name, true)
+                               FROM unnest(settings) AS c(name)) AS s),
         'sequences', @extschema@._sequences());
 $function$;
-COMMENT ON FUNCTION @extschema@._session_state() IS
+COMMENT ON FUNCTION @extschema@._session_state(text[]) IS
     'Reads what of this session no rollback takes back.';
 
+CREATE FUNCTION @extschema@._advisory_locks()
+RETURNS jsonb
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT COALESCE(jsonb_agg(to_jsonb(l)), '[]')
+      FROM (SELECT k.classid, k.objid, k.objsubid, k.mode
+              FROM pg_catalog.pg_locks AS k
+             WHERE k.locktype = 'advisory'
+               AND k.pid = pg_backend_pid()) AS l;
+$function$;
+COMMENT ON FUNCTION @extschema@._advisory_locks() IS
+    'Lists the advisory locks that this session holds.';
+
 CREATE FUNCTION @extschema@._pggit_settings()
-RETURNS SETOF text
+RETURNS text[]
 LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     -- PostgreSQL lists no custom settings: pgGit's own code says which it uses.
-    SELECT DISTINCT m.match[1]
-      FROM pg_catalog.pg_proc AS p
-     CROSS JOIN LATERAL regexp_matches(p.prosrc,
-               '(?:set_config|current_setting)\s*\(\s*''(pggit\w*\.\w+)''', 'gi') AS m(match)
-     WHERE p.pronamespace::regnamespace::name = ANY (@extschema@._pggit_schemas());
+    SELECT ARRAY(SELECT DISTINCT m.match[1]
+                   FROM pg_catalog.pg_proc AS p
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+                  CROSS JOIN LATERAL regexp_matches(p.prosrc,
+                            '(?:set_config|current_setting)\s*\(\s*''(pggit\w*\.\w+)''', 'gi')
+                            AS m(match)
+                  WHERE n.nspname = ANY (@extschema@._pggit_schemas())
+                    AND p.prosrc ~ 'set_config|current_setting');
 $function$;
 COMMENT ON FUNCTION @extschema@._pggit_settings() IS
     'Names the custom settings that the functions of pgGit read or write.';
@@ -103,17 +119,20 @@ LANGUAGE sql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    WITH now AS MATERIALIZED (SELECT @extschema@._session_state() AS state)
+    WITH now AS MATERIALIZED (
+        SELECT @extschema@._session_state(
+                   ARRAY(SELECT jsonb_array_elements_text(before -> 'named'))) AS state
+    )
     SELECT ARRAY(
         SELECT format('advisory lock %s %s in %s', l.value ->> 'classid', l.value ->> 'objid',
                       l.value ->> 'mode')
           FROM now, jsonb_array_elements(now.state -> 'locks') AS l
          WHERE NOT before -> 'locks' @> l.value
-        UNION ALL
+         UNION ALL
         SELECT format('setting "%s" is now "%s"', s.key, s.value)
           FROM now, jsonb_each_text(now.state -> 'settings') AS s
          WHERE before -> 'settings' ->> s.key IS DISTINCT FROM s.value
-        UNION ALL
+         UNION ALL
         SELECT format('sequence %s went back to %s', q.key, q.value ->> 0)
           FROM now, jsonb_each(now.state -> 'sequences') AS q
          WHERE (q.value ->> 0)::bigint < (before -> 'sequences' -> q.key ->> 0)::bigint);
@@ -133,7 +152,7 @@ DECLARE
 BEGIN
     FOR v_lock IN
         SELECT l.value
-          FROM jsonb_array_elements(@extschema@._session_state() -> 'locks') AS l
+          FROM jsonb_array_elements(@extschema@._advisory_locks()) AS l
          WHERE NOT before -> 'locks' @> l.value
     LOOP
         -- A session may have taken it several times over.

@@ -132,7 +132,8 @@ BEGIN
         'before', @extschema@._picture(v_watched),
         'after', v_second -> 'picture',
         'tolerance', @extschema@._reproducible(v_first -> 'picture', v_second -> 'picture'),
-        'session', @extschema@._session_state());
+        'session', @extschema@._session_state(@extschema@._pggit_settings())
+                   || jsonb_build_object('sequences', sequences));
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._undisturbed(text, text, jsonb) IS
