@@ -17,7 +17,7 @@ class ExtensionFiles(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Called before each build; an editable install finds ``sql/`` by itself."""
+        """Add the files to a wheel; an editable install finds ``sql/`` by itself."""
         if self.target_name != "wheel" or version == "editable":
             return
         root = Path(self.root)
@@ -31,7 +31,8 @@ class ExtensionFiles(BuildHookInterface):
 def _rule(root: Path) -> Any:
     # By path: importing the package would need it to be installed first.
     spec = importlib.util.spec_from_file_location("_script", root / RULE)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

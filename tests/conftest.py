@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from servers import tap
 from servers.fleet import VERSIONS, Fleet
 
@@ -63,9 +64,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "_source" in metafunc.fixturenames:
         sources = metafunc.config.getoption("--chaos-pggit-source")
         ids = [source.name for source in sources] or ["none"]
-        metafunc.parametrize(
-            "_source", sources or [None], ids=ids, scope="session", indirect=True
-        )
+        metafunc.parametrize("_source", sources or [None], ids=ids, scope="session", indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +140,7 @@ class TapFile(pytest.File):
             yield TapItem.from_parent(self, name=f"pg{version}", version=version)
 
 
-class TapFailure(Exception):
+class TapError(Exception):
     """A pgTAP file that failed, with all that it said."""
 
 
@@ -164,10 +163,10 @@ class TapItem(pytest.Item):
         if report.skipped is not None:
             pytest.skip(report.skipped)
         if report.failures:
-            raise TapFailure("\n".join([*report.failures, "", "all of it:", *report.lines]))
+            raise TapError("\n".join([*report.failures, "", "all of it:", *report.lines]))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, TapFailure):
+        if isinstance(excinfo.value, TapError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 

@@ -10,6 +10,7 @@ Run as a script without site-packages: standard library only.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -33,10 +34,10 @@ def processes(directory: Path, proc: Path = Path("/proc")) -> list[int]:
     for entry in proc.iterdir():
         if entry.name.isdigit():
             try:
-                program = os.readlink(entry / "exe")
+                program = (entry / "exe").readlink()
             except OSError:  # it is gone, or somebody else's
                 continue
-            if program.startswith(f"{directory}/"):
+            if program.is_relative_to(directory):
                 found.append(int(entry.name))
     return found
 
@@ -67,10 +68,8 @@ def stop(directory: Path) -> None:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # it ended by itself
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # it ended by itself
 
 
 def remove(directory: Path) -> None:

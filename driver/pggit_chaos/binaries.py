@@ -94,7 +94,7 @@ def available() -> Iterator[Binaries]:
 def _places() -> Iterator[tuple[Path, str]]:
     pg_config = shutil.which("pg_config")
     if pg_config is not None:
-        yield Path(_output([pg_config, "--bindir"]) or os.path.dirname(pg_config)), "pg_config"
+        yield Path(_output([pg_config, "--bindir"]) or Path(pg_config).parent), "pg_config"
     found = [path for pattern in _SYSTEM_PATTERNS for path in Path("/").glob(pattern[1:])]
     for path in sorted(found, key=_newest_first):
         yield path, "system"
@@ -126,9 +126,7 @@ def _inspect(bindir: Path, origin: str) -> Binaries:
         version=number.group(1), bindir=bindir, sharedir=sharedir, libdir=libdir, origin=origin
     )
     if binaries.major < MINIMUM_MAJOR:
-        raise BinariesError(
-            f'PostgreSQL {binaries.version} in "{bindir}" is too old', hint=_HINT
-        )
+        raise BinariesError(f'PostgreSQL {binaries.version} in "{bindir}" is too old', hint=_HINT)
     return binaries
 
 

@@ -32,7 +32,9 @@ Row = TypeVar("Row")
 
 _ARM = "SELECT pggit_chaos.arm(%s, %s, %s, %s, %s, %s, %s)"
 _COUNTS = "SELECT hits, fired FROM pggit_chaos.fault WHERE fault_id = %s"
-_CORRUPTION = "SELECT corruption_id, kind, relation, rows FROM pggit_chaos.corruption WHERE corruption_id = %s"
+_CORRUPTION = """
+SELECT corruption_id, kind, relation, rows FROM pggit_chaos.corruption WHERE corruption_id = %s
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +84,10 @@ class Fault:
             raise ChaosError(f"fault {self.fault_id} was disarmed by somebody else")
         return int(row[0]), int(row[1])
 
-    def _finish(self) -> None:
-        self._final = self._read()
-        self._over = True
-
-    def _lose(self) -> None:
+    def close(self, *, lost: bool) -> None:
+        """Keep the counters for later, unless the connection can no longer tell them."""
+        if not lost:
+            self._final = self._read()
         self._over = True
 
 
@@ -128,10 +129,10 @@ class Chaos:
         finally:
             if self._is_usable(rollback=began):
                 with self._outliving_rollback():
-                    fault._finish()
+                    fault.close(lost=False)
                     self._scalar("SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
             else:
-                fault._lose()  # it goes with the transaction or the session
+                fault.close(lost=True)  # it goes with the transaction or the session
 
     def disarm_all(self) -> int:
         """Disarm every fault of every session; return how many there were."""
@@ -149,9 +150,7 @@ class Chaos:
     def uninstall_hooks(self) -> int:
         """Take the hooks out again; return how many there were."""
         return int(
-            self._scalar(
-                "SELECT COALESCE(sum(removed), 0) FROM pggit_chaos.uninstall_hooks()"
-            )
+            self._scalar("SELECT COALESCE(sum(removed), 0) FROM pggit_chaos.uninstall_hooks()")
         )
 
     def hooks_installed(self) -> bool:
@@ -211,9 +210,7 @@ class Chaos:
 
     def drill_all(self, category: str | None = None, seed: int = 0) -> list[Drill]:
         """Drill every kind that applies here, or those of one category."""
-        return self._rows(
-            Drill, "SELECT * FROM pggit_chaos.drill_all(%s, %s)", (category, seed)
-        )
+        return self._rows(Drill, "SELECT * FROM pggit_chaos.drill_all(%s, %s)", (category, seed))
 
     # -- integrity -------------------------------------------------------
 
@@ -248,9 +245,7 @@ class Chaos:
         """Return which failpoints a statement passes, in order; what it did is undone."""
         return self._rows(TraceHit, "SELECT * FROM pggit_chaos.trace(%s)", (statement,))
 
-    def sweep(
-        self, statement: str, sqlstates: Sequence[str] = ("40001", "57014")
-    ) -> list[Outcome]:
+    def sweep(self, statement: str, sqlstates: Sequence[str] = ("40001", "57014")) -> list[Outcome]:
         """Run a statement once per failpoint hit with a fault there, and judge each outcome."""
         return self._rows(
             Outcome,
@@ -262,11 +257,11 @@ class Chaos:
 
     def _rows(self, row: type[Row], query: str, arguments: Sequence[Any] = ()) -> list[Row]:
         with translated(), self.conn.cursor(row_factory=class_row(row)) as cursor:
-            return cursor.execute(query, arguments).fetchall()  # type: ignore[arg-type]
+            return cursor.execute(query, arguments).fetchall()
 
     def _scalar(self, query: str, arguments: Sequence[Any] = ()) -> Any:
         with translated(), self.conn.cursor(row_factory=scalar_row) as cursor:
-            return cursor.execute(query, arguments).fetchone()  # type: ignore[arg-type]
+            return cursor.execute(query, arguments).fetchone()
 
     @contextmanager
     def _outliving_rollback(self) -> Iterator[bool]:

@@ -315,7 +315,7 @@ def _server_user() -> pwd.struct_passwd | None:
 
 def _make_directory(user: pwd.struct_passwd | None) -> Path:
     """Make a directory where there is room and programs may run, in memory where possible."""
-    places = [Path("/dev/shm"), Path(tempfile.gettempdir()), Path("/var/tmp")]
+    places = [Path("/dev/shm"), Path(tempfile.gettempdir()), Path("/var/tmp")]  # noqa: S108 for mkdtemp
     for place in places:
         if _suitable(place, user):
             return Path(tempfile.mkdtemp(prefix="pggit-chaos-", dir=place)).resolve()

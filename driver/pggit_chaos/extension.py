@@ -13,7 +13,16 @@ from pggit_chaos.errors import ChaosError, UsageError, translated
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["Installation", "enable", "files", "install", "installation", "uninstall", "version"]
+__all__ = [
+    "Installation",
+    "enable",
+    "files",
+    "install",
+    "installation",
+    "opt_in",
+    "uninstall",
+    "version",
+]
 
 NAME = "pggit_chaos"
 
@@ -90,12 +99,9 @@ def install(conn: psycopg.Connection[Any]) -> Installation:
 
 def uninstall(conn: psycopg.Connection[Any]) -> None:
     """Put pgGit back, remove the extension and the owner's opt-in."""
-    from psycopg import sql
-
     present = installation(conn)
     if present is None:
         raise UsageError(f'database "{conn.info.dbname}" has no pggit_chaos')
-    database = sql.Identifier(conn.info.dbname)
     with translated(), conn.transaction():
         conn.execute("SELECT FROM pggit_chaos.uninstall_hooks()")
         if present.how == "extension":
@@ -103,22 +109,24 @@ def uninstall(conn: psycopg.Connection[Any]) -> None:
         else:
             conn.execute("SET LOCAL session_replication_role = replica")
             conn.execute("DROP SCHEMA pggit_chaos CASCADE")
-        conn.execute(
-            sql.SQL("ALTER DATABASE {} RESET pggit_chaos.enabled").format(database)
-        )
+        conn.execute(opt_in(conn, on=False).encode())
+
+
+def opt_in(conn: psycopg.Connection[Any], *, on: bool = True) -> str:
+    """Return the statement that opts the database of ``conn`` in, or out again."""
+    from psycopg import sql
+
+    change = "SET pggit_chaos.enabled = on" if on else "RESET pggit_chaos.enabled"
+    statement = sql.SQL("ALTER DATABASE {} {};").format(
+        sql.Identifier(conn.info.dbname), sql.SQL(change)
+    )
+    return statement.as_string(conn)
 
 
 def enable(conn: psycopg.Connection[Any], *, on: bool = True) -> None:
     """Opt the database of ``conn`` in, or out again."""
-    from psycopg import sql
-
-    statement = (
-        "ALTER DATABASE {} SET pggit_chaos.enabled = on"
-        if on
-        else "ALTER DATABASE {} RESET pggit_chaos.enabled"
-    )
     with translated():
-        conn.execute(sql.SQL(statement).format(sql.Identifier(conn.info.dbname)))
+        conn.execute(opt_in(conn, on=on).encode())
 
 
 def _is_available(conn: psycopg.Connection[Any]) -> bool:

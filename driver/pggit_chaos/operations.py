@@ -96,7 +96,7 @@ CORE: Final = (
     ),
     Operation(
         name="increment_version",
-        statement=f"SELECT pggit.increment_version({_GROUND_OBJECT}::integer,"
+        statement="SELECT pggit.increment_version(" + _GROUND_OBJECT + "::integer,"
         " 'ALTER'::pggit.change_type, 'MINOR'::pggit.change_severity, 'a message'::text,"
         " NULL::jsonb, NULL::text)",
         needs="increment_version(integer,pggit.change_type,pggit.change_severity,text,jsonb,text)",
@@ -108,7 +108,7 @@ CORE: Final = (
     ),
     Operation(
         name="calculate_schema_hash",
-        statement="SELECT pggit.calculate_schema_hash('public.chaos_ground'::text)",
+        statement="SELECT pggit.calculate_schema_hash('chaos_ground'::text)",
         needs="calculate_schema_hash(text)",
     ),
     Operation(

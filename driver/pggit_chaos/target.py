@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import errors
 from psycopg.rows import dict_row
@@ -17,7 +17,7 @@ from pggit_chaos.operations import Operation
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["Target"]
+__all__ = ["CORE_FUNCTIONS", "Target"]
 
 # Names of types are spelled from the catalogue: what regtype prints depends on
 # the search_path.
@@ -128,6 +128,35 @@ _GET_VERSION = (
 )
 
 
+CORE_FUNCTIONS: Final = (
+    *(
+        call.function
+        for calls in (
+            _COMMIT,
+            _CREATE_BRANCH,
+            _SWITCH_BRANCH,
+            _MERGE,
+            _DELETE_BRANCH,
+            _CREATE_DATA_BRANCH,
+            _TRINITY_ID,
+            _GET_VERSION,
+            _INCREMENT_VERSION,
+            _SCHEMA_HASH,
+        )
+        for call in calls
+    ),
+    "increment_version(integer,integer,integer,text)",
+    "checkout_branch(text)",
+    "compute_ddl_hash(pggit.object_type,text,text)",
+    "ensure_object(pggit.object_type,text,text,text,jsonb)",
+    "get_history(text,integer)",
+    "list_branches(pggit.branch_status,integer)",
+    "handle_ddl_command()",
+    "handle_sql_drop()",
+)
+"""What pgGit documents at its core, as ``name(type,type)``."""
+
+
 class Target:
     """The pgGit of the database of ``conn``.
 
@@ -159,13 +188,9 @@ class Target:
         """Commit to a branch; return the commit's hash or id."""
         return str(self._scalar(_COMMIT, branch=branch, message=message))
 
-    def create_branch(
-        self, branch: str, *, parent: str = "main", copy_data: bool = False
-    ) -> int:
+    def create_branch(self, branch: str, *, parent: str = "main", copy_data: bool = False) -> int:
         """Create a branch; return its id."""
-        return int(
-            self._scalar(_CREATE_BRANCH, branch=branch, parent=parent, copy_data=copy_data)
-        )
+        return int(self._scalar(_CREATE_BRANCH, branch=branch, parent=parent, copy_data=copy_data))
 
     def merge(self, source: str, target: str = "main", *, message: str = "merge") -> str:
         """Merge one branch into another; return what pgGit says about it."""
@@ -188,7 +213,7 @@ class Target:
         return str(self._scalar(_TRINITY_ID))
 
     def schema_hash(self, table: str) -> str | None:
-        """Return the hash of a table's definition."""
+        """Return the hash of the definition of a table of schema public."""
         value = self._scalar(_SCHEMA_HASH, table=table)
         return None if value is None else str(value)
 
@@ -196,7 +221,7 @@ class Target:
         """Return what pgGit says of an object's version, by column; None for an unknown object."""
         call = self._choose(_GET_VERSION)
         with self.conn.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(call.statement, {"object": name}).fetchone()  # type: ignore[arg-type]
+            return cursor.execute(call.statement, {"object": name}).fetchone()
 
     def increment_version(
         self,
@@ -270,5 +295,5 @@ class Target:
         raise NotApplicableError(f"this pgGit has no function pggit.{calls[0].function}")
 
     def _scalar(self, calls: Sequence[_Call], **arguments: Any) -> Any:
-        row = self.conn.execute(self._choose(calls).statement, arguments).fetchone()  # type: ignore[arg-type]
+        row = self.conn.execute(self._choose(calls).statement, arguments).fetchone()
         return row[0] if row else None

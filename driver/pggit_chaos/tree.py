@@ -84,9 +84,7 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _plant_libraries(
-    binaries: Binaries, bindir: Path, libdir: Path, place: _Placer
-) -> None:
+def _plant_libraries(binaries: Binaries, bindir: Path, libdir: Path, place: _Placer) -> None:
     # Programs look for libpq and others in ../lib; modules may lie below it.
     beside = binaries.bindir.parent / "lib"
     if beside.is_dir():

@@ -21,7 +21,7 @@ class Workload:
 
     def __init__(self, target: Target, seed: int = 0) -> None:
         self._target = target
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 no secret is drawn from it
         self._tables: list[str] = []
         self._branches: list[str] = []
         self._count = 0
@@ -42,9 +42,7 @@ class Workload:
     def step(self) -> str:
         """Do one step and say what it was."""
         while True:
-            (chosen,) = self._random.choices(
-                list(self._steps), weights=list(self._steps.values())
-            )
+            (chosen,) = self._random.choices(list(self._steps), weights=list(self._steps.values()))
             try:
                 done = chosen()
             except NotApplicableError:
@@ -58,7 +56,7 @@ class Workload:
     def _create_table(self) -> str:
         name = self._name("table")
         reference = self._pick(self._tables) if self._random.random() < 0.4 else None
-        columns = sql.SQL("id integer PRIMARY KEY, name text NOT NULL DEFAULT ''")
+        columns: sql.Composable = sql.SQL("id integer PRIMARY KEY, name text NOT NULL DEFAULT ''")
         if reference is not None:
             columns += sql.SQL(", parent_id integer REFERENCES public.{}").format(
                 sql.Identifier(reference)
@@ -82,9 +80,7 @@ class Workload:
         if table is None:
             return None
         index = self._name("index")
-        self._execute(
-            "CREATE INDEX {} ON public.{} (name)", *map(sql.Identifier, (index, table))
-        )
+        self._execute("CREATE INDEX {} ON public.{} (name)", *map(sql.Identifier, (index, table)))
         return f"create index {index}"
 
     def _create_view(self) -> str | None:
@@ -151,4 +147,4 @@ class Workload:
         return f"chaos_{kind}_{self._count}"
 
     def _execute(self, statement: str, *parts: sql.Composable) -> None:
-        self._target.conn.execute(sql.SQL(statement).format(*parts))  # type: ignore[arg-type]
+        self._target.conn.execute(sql.SQL(statement).format(*parts))

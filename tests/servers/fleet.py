@@ -44,9 +44,7 @@ class Fleet:
             if missing:
                 raise MissingServerError(f'"{missing[0]}" is not there; run: make postgres')
             self._clusters[version] = self._stack.enter_context(
-                Cluster(
-                    programs=binaries.find(bindir), settings=SETTINGS, extensions=[PGTAP]
-                )
+                Cluster(programs=binaries.find(bindir), settings=SETTINGS, extensions=[PGTAP])
             )
         return self._clusters[version]
 

@@ -25,7 +25,7 @@ class Report:
     lines: list[str] = field(default_factory=list)
 
     def read(self, line: str) -> None:
-        """Take one line of TAP.  Indented lines are those of a nested run, told of by its parent."""
+        """Take one line of TAP; indented lines belong to a nested run, whose result follows."""
         self.lines.append(line)
         if line.startswith("Bail out!"):
             self.failures.append(line)

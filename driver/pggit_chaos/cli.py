@@ -1,0 +1,89 @@
+"""The command line.  A command is a file in commands/; nothing lists them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from pggit_chaos import commands
+from pggit_chaos.errors import ChaosError, UsageError, translate
+
+__all__ = ["main", "run"]
+
+CLEAN, FINDINGS, USAGE, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class _Commands(click.Group):
+    """Finds each command by its file, and imports only the one that is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 click's signature
+        return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{commands.__name__}.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="pggit-chaos", prog_name="pggit-chaos")
+def group() -> None:
+    """Put faults inside pgGit and see whether its metadata survives.
+
+    The target is chosen the same way everywhere: --dsn DSN for a database that
+    has pgGit, --pggit-source DIR for a checkout of pgGit, which is installed into
+    a throwaway server, or neither for the reference target.
+
+    Exit status: 0 clean, 1 findings, 2 usage, 3 could not run.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit."""
+    sys.exit(run())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; no traceback reaches the user."""
+    import psycopg
+
+    try:
+        status = group.main(arguments, prog_name="pggit-chaos", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        return INTERRUPTED
+    except ChaosError as error:
+        return _report(error)
+    except psycopg.Error as error:
+        return _report(translate(error), found=error)
+    except BrokenPipeError:
+        # Whoever read our output has enough.  Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLEAN
+    return int(status or CLEAN)
+
+
+def _report(error: ChaosError, found: Exception | None = None) -> int:
+    message = " ".join(str(error).split())
+    code = f" ({error.sqlstate})" if error.sqlstate is not None else ""
+    _say(message + code)
+    if error.detail is not None:
+        _say(f"detail: {error.detail}")
+    if error.hint is not None:
+        _say(f"hint: {error.hint}")
+    return USAGE if found is None and isinstance(error, UsageError) else COULD_NOT_RUN
+
+
+def _say(message: str) -> None:
+    click.echo(f"pggit-chaos: {message}", err=True)

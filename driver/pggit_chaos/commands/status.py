@@ -1,0 +1,84 @@
+"""What of ours is in a database, and how to undo it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pggit_chaos import listing, options, talk
+from pggit_chaos.workbench import Choice, open_workbench
+
+if TYPE_CHECKING:
+    import psycopg
+
+_HOOKS = "SELECT count(*) FROM pggit_chaos.failpoint"
+_BROKEN = "SELECT count(*) FROM pggit_chaos.hooks_intact()"
+_FAULTS = "SELECT count(*) FROM pggit_chaos.fault WHERE state = 'armed'"
+_CORRUPTIONS = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'present'"
+
+
+@click.command(
+    epilog='Example: pggit-chaos status --dsn "$DSN" --format json',
+    short_help="Say what of pggit_chaos is active, and what undoes it.",
+)
+@options.choice
+@options.format_name
+def command(*, choice: Choice, format_name: str) -> int:
+    """List the opt-in, hooks, faults and corruptions, with the call that undoes each.
+
+    Exit status 1 where a fault is armed, a corruption is present or a hook is broken.
+    """
+    with open_workbench(choice, talk.say) as bench:
+        records = _records(bench.conn)
+        label = bench.label
+    result = listing.Listing(
+        name="status",
+        title=f"Status: {label}",
+        columns=("what", "count", "to undo"),
+        records=records,
+    )
+    listing.write([result], format_name)
+    return int(result.failures > 0)
+
+
+def _records(conn: psycopg.Connection[Any]) -> list[listing.Record]:
+    from pggit_chaos import extension
+    from pggit_chaos.errors import translated
+
+    def count(query: str) -> int:
+        row = conn.execute(query).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    with translated():
+        enabled = count("SELECT pggit_chaos.is_enabled()::integer")
+        return [
+            _record("enabled", enabled, extension.opt_in(conn, on=False)),
+            _record("failpoints", count(_HOOKS), "SELECT * FROM pggit_chaos.uninstall_hooks();"),
+            _record(
+                "broken hooks",
+                count(_BROKEN),
+                "SELECT * FROM pggit_chaos.install_hooks();",
+                harmful=True,
+            ),
+            _record(
+                "armed faults",
+                count(_FAULTS),
+                "SELECT pggit_chaos.disarm_all();",
+                harmful=True,
+            ),
+            _record(
+                "present corruptions",
+                count(_CORRUPTIONS),
+                "SELECT pggit_chaos.heal_all();",
+                harmful=True,
+            ),
+        ]
+
+
+def _record(what: str, count: int, undo: str, *, harmful: bool = False) -> listing.Record:
+    return listing.Record(
+        name=what,
+        values={"what": what, "count": count, "to undo": undo if count else None},
+        failure=f"{count} {what}" if harmful and count else None,
+    )

@@ -1,0 +1,139 @@
+"""What commands list, in each format that they can list it in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import IO, Any, Final
+
+__all__ = ["FORMATS", "Listing", "Record", "write"]
+
+FORMATS: Final = ("table", "json", "junit", "markdown")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One row: its name, its values by column, and what is wrong with it, if anything."""
+
+    name: str
+    values: Mapping[str, Any]
+    failure: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """A titled list of records that have the same columns."""
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    records: Sequence[Record]
+
+    @property
+    def failures(self) -> int:
+        """How many records have something wrong with them."""
+        return sum(record.failure is not None for record in self.records)
+
+
+def write(listings: Sequence[Listing], format_name: str, file: IO[str] | None = None) -> None:
+    """Write listings to ``file``, by default stdout."""
+    writers = {"table": _table, "json": _json, "junit": _junit, "markdown": _markdown}
+    writers[format_name](listings, file or sys.stdout)
+
+
+def _table(listings: Sequence[Listing], file: IO[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=file, highlight=False)
+    if not console.is_terminal:
+        console.width = 10_000  # whoever reads a pipe does not want lines broken
+    for listing in listings:
+        table = Table(title=listing.title, title_justify="left")
+        for column in listing.columns:
+            table.add_column(column)
+        for record in listing.records:
+            style = "red" if record.failure is not None else None
+            cells = [Text(_plain(record.values[column])) for column in listing.columns]
+            table.add_row(*cells, style=style)
+        console.print(table)
+
+
+def _json(listings: Sequence[Listing], file: IO[str]) -> None:
+    rows = {
+        listing.name: [
+            {column: _jsonable(record.values[column]) for column in listing.columns}
+            for record in listing.records
+        ]
+        for listing in listings
+    }
+    value = rows if len(listings) > 1 else next(iter(rows.values()))
+    json.dump(value, file, indent=2, ensure_ascii=False)
+    file.write("\n")
+
+
+def _junit(listings: Sequence[Listing], file: IO[str]) -> None:
+    from xml.etree import ElementTree as ET
+
+    suites = ET.Element("testsuites")
+    for listing in listings:
+        suite = ET.SubElement(
+            suites,
+            "testsuite",
+            name=listing.name,
+            tests=str(len(listing.records)),
+            failures=str(listing.failures),
+        )
+        for record in listing.records:
+            case = ET.SubElement(suite, "testcase", classname=listing.name, name=_xml(record.name))
+            if record.failure is not None:
+                failure = ET.SubElement(case, "failure", message=_xml(record.failure))
+                failure.text = _xml(
+                    "\n".join(f"{key}: {_plain(value)}" for key, value in record.values.items())
+                )
+    ET.indent(suites)
+    file.write(ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n")
+
+
+def _markdown(listings: Sequence[Listing], file: IO[str]) -> None:
+    for number, listing in enumerate(listings):
+        heading = "\n" if number else ""
+        file.write(f"{heading}### {listing.title}\n\n")
+        file.write(_markdown_row(listing.columns))
+        file.write(_markdown_row(["---"] * len(listing.columns)))
+        for record in listing.records:
+            file.write(_markdown_row([_plain(record.values[c]) for c in listing.columns]))
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    escaped = (cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells)
+    return "| " + " | ".join(" ".join(cell.split()) for cell in escaped) + " |\n"
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "-"
+    if isinstance(value, timedelta):
+        return f"{value.total_seconds() * 1000:.0f} ms"
+    return str(value)
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if value is None or isinstance(value, bool | int | float | str | list | tuple):
+        return value
+    return str(value)
+
+
+def _xml(text: str) -> str:
+    """Leave out what XML 1.0 has no way to say."""
+    return "".join(c for c in text if c in "\t\n" or (ord(c) >= 0x20 and c not in "\ufffe\uffff"))

@@ -1,0 +1,132 @@
+"""The database that a command works on: named by a DSN, or thrown away afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pggit_chaos import binaries, extension, pggit_source, reference
+from pggit_chaos.errors import NotInstalledError, ServerError, UsageError
+from pggit_chaos.pggit_source import InstallerError
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["Choice", "Workbench", "open_workbench"]
+
+DATABASE = "pggit_chaos_demo"
+CONNECT_TIMEOUT = 10  # seconds; a DSN that answers nothing must not hang a command
+WORKLOAD_STEPS = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What the user chose: a DSN, a checkout of pgGit, or neither."""
+
+    dsn: str | None = None
+    pggit_source: Path | None = None
+    pg_bindir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.dsn is not None and self.pggit_source is not None:
+            raise UsageError("--dsn and --pggit-source exclude each other")
+        if self.dsn is not None and self.pg_bindir is not None:
+            raise UsageError("--pg-bindir starts a server, and --dsn names one that runs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """An autocommit connection to the chosen database, and what it is called."""
+
+    conn: psycopg.Connection[Any]
+    label: str
+    installer_errors: tuple[InstallerError, ...] = ()
+
+
+@contextmanager
+def open_workbench(
+    choice: Choice,
+    talk: Callable[[str], None],
+    *,
+    needs_extension: bool = True,
+    workload: bool = True,
+) -> Iterator[Workbench]:
+    """Open what was chosen.
+
+    A throwaway server gets pgGit, the extension enabled, and some ordinary work
+    to corrupt.  A database behind a DSN is left as it is.
+    """
+    if choice.dsn is not None:
+        with _connect(choice.dsn) as conn:
+            if needs_extension:
+                _require_extension(conn)
+            version = conn.info.server_version // 10000
+            yield Workbench(conn=conn, label=f"{conn.info.dbname} on PostgreSQL {version}")
+        return
+    with _throwaway(choice, talk) as bench:
+        if workload:
+            from pggit_chaos.target import Target
+
+            Target(bench.conn).workload(steps=WORKLOAD_STEPS)
+        yield bench
+
+
+@contextmanager
+def _throwaway(choice: Choice, talk: Callable[[str], None]) -> Iterator[Workbench]:
+    from pggit_chaos.cluster import Cluster
+
+    programs = binaries.find(choice.pg_bindir)
+    name = choice.pggit_source.name if choice.pggit_source is not None else "the reference target"
+    label = f"{name} on PostgreSQL {programs.version}"
+    talk(f"starting {label} ({programs.origin}: {programs.bindir})")
+    if choice.pggit_source is not None:
+        pggit_source.installer_files(choice.pggit_source)  # before anything is started
+    with Cluster(programs=programs) as cluster:
+        cluster.create_database(DATABASE)
+        errors: list[InstallerError] = []
+        if choice.pggit_source is not None:
+            errors = pggit_source.install(
+                cluster.dsn(DATABASE), choice.pggit_source, programs=programs
+            )
+        with cluster.connect(DATABASE, autocommit=True) as conn:
+            if choice.pggit_source is None:
+                reference.load(conn)
+            extension.install(conn)
+            extension.enable(conn)
+            yield Workbench(conn=conn, label=label, installer_errors=tuple(errors))
+
+
+@contextmanager
+def _connect(dsn: str) -> Iterator[psycopg.Connection[Any]]:
+    import psycopg
+
+    try:
+        conn = psycopg.connect(
+            dsn,
+            autocommit=True,
+            application_name="pggit-chaos",
+            connect_timeout=CONNECT_TIMEOUT,
+        )
+    except psycopg.ProgrammingError as error:
+        raise UsageError(
+            f"malformed DSN: {error}", hint="It looks like: postgresql://user@host/database"
+        ) from error
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ServerError(
+            f"no connection: {reason}", hint="Is the server running, and is the DSN right?"
+        ) from error
+    with conn:
+        conn.execute("SET TimeZone = 'UTC'")  # pgGit stores local time
+        yield conn
+
+
+def _require_extension(conn: psycopg.Connection[Any]) -> None:
+    if extension.installation(conn) is None:
+        raise NotInstalledError(
+            f'database "{conn.info.dbname}" has no pggit_chaos',
+            hint="pggit-chaos install --dsn DSN",
+        )
