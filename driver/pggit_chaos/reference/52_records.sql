@@ -26,17 +26,16 @@ END;
 $function$;
 
 -- Makes a table's columns those given: an object of name and metadata.  Columns
--- have no versions of their own; the table's version covers them.
+-- have no versions of their own: what a table has now is here, what it had is
+-- in the history of the table.
 CREATE FUNCTION pggit._set_columns(table_id integer, columns jsonb)
 RETURNS void
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    UPDATE pggit.objects AS o
-       SET is_active = false, updated_at = greatest(o.updated_at, LOCALTIMESTAMP)
+    DELETE FROM pggit.objects AS o
      WHERE o.parent_id = table_id
        AND o.object_type = 'COLUMN'
-       AND o.is_active
        AND NOT COALESCE(columns, '{}') ? o.object_name;
 
     INSERT INTO pggit.objects AS o (object_type, schema_name, object_name, parent_id, branch_id,
@@ -48,13 +47,13 @@ AS $function$
      WHERE t.id = table_id
      ORDER BY (c.metadata ->> 'position')::integer, c.name
     ON CONFLICT (object_type, schema_name, object_name, branch_name) DO UPDATE
-       SET parent_id = EXCLUDED.parent_id, metadata = EXCLUDED.metadata, is_active = true,
+       SET parent_id = EXCLUDED.parent_id, metadata = EXCLUDED.metadata,
            updated_at = greatest(o.updated_at, EXCLUDED.updated_at)
-     WHERE (o.parent_id, o.metadata, o.is_active)
-           IS DISTINCT FROM (EXCLUDED.parent_id, EXCLUDED.metadata, true);
+     WHERE (o.parent_id, o.metadata) IS DISTINCT FROM (EXCLUDED.parent_id, EXCLUDED.metadata);
 $function$;
 
--- Records that an object is no more, with its indexes, columns and dependencies.
+-- Records that an object is no more, and with it its indexes, columns and
+-- dependencies.
 CREATE FUNCTION pggit._retire_object(object_id integer, description text)
 RETURNS void
 LANGUAGE plpgsql

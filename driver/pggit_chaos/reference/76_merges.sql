@@ -40,7 +40,7 @@ BEGIN
         PERFORM pggit._set_columns(v_id, (
             SELECT jsonb_object_agg(c.object_name, c.metadata)
               FROM pggit.objects AS c
-             WHERE c.parent_id = source_id AND c.object_type = 'COLUMN' AND c.is_active));
+             WHERE c.parent_id = source_id AND c.object_type = 'COLUMN'));
     ELSIF v_id IS NOT NULL THEN
         PERFORM pggit._retire_object(v_id, reason);
     END IF;
