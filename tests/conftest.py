@@ -59,6 +59,8 @@ def _versions(config: pytest.Config) -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "_version" in metafunc.fixturenames:
         versions = _versions(metafunc.config)
+        if metafunc.definition.get_closest_marker("one_version"):
+            versions = versions[-1:]
         ids = [f"pg{version}" for version in versions]
         metafunc.parametrize("_version", versions, ids=ids, scope="session", indirect=True)
     if "_source" in metafunc.fixturenames:

@@ -11,6 +11,7 @@ Run as a script without site-packages: standard library only.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from pathlib import Path
 
 PATIENCE = 10.0  # seconds for an immediate shutdown, and again after SIGKILL
 INTERVAL = 0.01
+IPC_RMID = 0  # of <sys/ipc.h>
 
 
 def processes(directory: Path, proc: Path = Path("/proc")) -> list[int]:
@@ -72,6 +74,21 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
 
 
+def release(directory: Path) -> None:
+    """Free the System V segment of a postmaster that was killed.
+
+    PostgreSQL keeps a few bytes of it as an interlock between starts.  It outlives
+    processes and files, and a postmaster that ends well has removed both it and
+    its own pid file.
+    """
+    try:
+        lines = (directory / "data" / "postmaster.pid").read_text().splitlines()
+        identifier = int(lines[6].split()[1])
+    except (OSError, ValueError, IndexError):
+        return
+    ctypes.CDLL(None).shmctl(identifier, IPC_RMID, None)
+
+
 def remove(directory: Path) -> None:
     """Remove ``directory``, again if a process that was ending put a file into it."""
     deadline = time.monotonic() + PATIENCE
@@ -91,6 +108,7 @@ def main() -> None:
     while os.read(0, 1024):
         pass
     stop(directory)
+    release(directory)
     remove(directory)
 
 

@@ -106,8 +106,8 @@ def _places() -> Iterator[tuple[Path, str]]:
 
 
 def _newest_first(path: Path) -> tuple[int, str]:
-    number = re.search(r"\d+", path.as_posix())
-    return (-int(number.group()) if number else 0, path.as_posix())
+    numbers = re.findall(r"\d+", path.as_posix())
+    return (-int(numbers[-1]) if numbers else 0, path.as_posix())
 
 
 def _inspect(bindir: Path, origin: str) -> Binaries:

@@ -38,6 +38,7 @@ _SETTINGS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "shared_buffers": "64MB",
+    "dynamic_shared_memory_type": "mmap",  # in the data directory, so that it goes with it
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

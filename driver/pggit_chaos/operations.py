@@ -96,7 +96,7 @@ CORE: Final = (
     ),
     Operation(
         name="increment_version",
-        statement="SELECT pggit.increment_version(" + _GROUND_OBJECT + "::integer,"
+        statement=f"SELECT pggit.increment_version({_GROUND_OBJECT}::integer,"  # noqa: S608
         " 'ALTER'::pggit.change_type, 'MINOR'::pggit.change_severity, 'a message'::text,"
         " NULL::jsonb, NULL::text)",
         needs="increment_version(integer,pggit.change_type,pggit.change_severity,text,jsonb,text)",

@@ -50,9 +50,11 @@ def ground(chaos: Chaos) -> Iterator[None]:
     from pggit_chaos.target import Target
 
     with chaos.conn.transaction(force_rollback=True):
-        if not chaos.hooks_installed():
-            chaos.install_hooks()
+        # Hooks come last: else what the ground wrote would pass its COMMIT
+        # failpoints in each sweep.
+        chaos.uninstall_hooks()
         Target(chaos.conn).prepare()
+        chaos.install_hooks()
         yield
 
 

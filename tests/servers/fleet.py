@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pggit_chaos import binaries, extension, pggit_source, reference
+from pggit_chaos.binaries import Binaries
 from pggit_chaos.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -36,16 +37,21 @@ class Fleet:
         """Stop every server."""
         self._stack.close()
 
+    def programs(self, version: str) -> Binaries:
+        """Return the server programs of a major version."""
+        bindir = CACHE / f"postgres/node_modules/pg{version}/native/bin"
+        missing = [path for path in (bindir, PGTAP) if not path.is_dir()]
+        if missing:
+            raise MissingServerError(f'"{missing[0]}" is not there; run: make postgres')
+        return binaries.find(bindir)
+
     def cluster(self, version: str) -> Cluster:
         """Return the running server of a major version."""
         if version not in self._clusters:
-            bindir = CACHE / f"postgres/node_modules/pg{version}/native/bin"
-            missing = [path for path in (bindir, PGTAP) if not path.is_dir()]
-            if missing:
-                raise MissingServerError(f'"{missing[0]}" is not there; run: make postgres')
-            self._clusters[version] = self._stack.enter_context(
-                Cluster(programs=binaries.find(bindir), settings=SETTINGS, extensions=[PGTAP])
+            cluster = Cluster(
+                programs=self.programs(version), settings=SETTINGS, extensions=[PGTAP]
             )
+            self._clusters[version] = self._stack.enter_context(cluster)
         return self._clusters[version]
 
     def bare(self, version: str) -> str:

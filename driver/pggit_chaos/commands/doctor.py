@@ -13,6 +13,12 @@ from pggit_chaos.workbench import Choice, Workbench, open_workbench
 if TYPE_CHECKING:
     import psycopg
 
+# Where there is no hook at all, hooks_intact() says that too.
+_BROKEN = """
+SELECT object, problem FROM pggit_chaos.hooks_intact()
+ WHERE EXISTS (SELECT FROM pggit_chaos.failpoint)
+"""
+
 
 @click.command(
     epilog="Example: pggit-chaos doctor --pggit-source ../pgGit",
@@ -66,7 +72,7 @@ def _extension(conn: psycopg.Connection[Any]) -> Iterator[listing.Record]:
     with translated():
         enabled = conn.execute("SELECT pggit_chaos.is_enabled()").fetchone() == (True,)
         failpoints = conn.execute("SELECT count(*) FROM pggit_chaos.failpoint").fetchone()
-        broken = conn.execute("SELECT object, problem FROM pggit_chaos.hooks_intact()").fetchall()
+        broken = conn.execute(_BROKEN).fetchall()
     yield _record(
         "extension",
         "opt-in",

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     import psycopg
 
 _HOOKS = "SELECT count(*) FROM pggit_chaos.failpoint"
-_BROKEN = "SELECT count(*) FROM pggit_chaos.hooks_intact()"
+# Where there is no hook at all, hooks_intact() says that too.
+_BROKEN = """
+SELECT count(*) FROM pggit_chaos.hooks_intact()
+ WHERE EXISTS (SELECT FROM pggit_chaos.failpoint)
+"""
 _FAULTS = "SELECT count(*) FROM pggit_chaos.fault WHERE state = 'armed'"
 _CORRUPTIONS = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'present'"
 
