@@ -1,5 +1,5 @@
 --
--- Found by: commit_parent_missing.
+-- What remains when a parent is pruned away. pgGit has no foreign key here.
 --
 INSERT INTO @extschema@._corruption_kind
     (kind, category, summary, detected_by, requires, method, relation, query)

@@ -1,6 +1,5 @@
 --
 -- DDL goes on, and pgGit does not hear of it.
--- Found by: event_trigger_disabled.
 --
 INSERT INTO @extschema@._corruption_kind
     (kind, category, summary, detected_by, requires, method, relation, query)

@@ -1,6 +1,5 @@
 --
--- What a sequence looks like after a restore that missed it.
--- Found by: trinity_sequence_behind.
+-- What a restore of the tables without the sequence leaves.
 --
 INSERT INTO @extschema@._corruption_kind
     (kind, category, summary, detected_by, requires, method, relation, query)
@@ -12,5 +11,7 @@ VALUES (
     'sequence', NULL,
 $query$
 SELECT 'pggit.trinity_id_seq'::regclass AS sequence, 1 AS last_value, false AS is_called
- WHERE EXISTS (SELECT FROM ONLY pggit.commits AS c WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$')
+ WHERE EXISTS (SELECT
+                 FROM ONLY pggit.commits AS c
+                WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$')
 $query$);

@@ -1,5 +1,5 @@
 --
--- Found so: an anti-join on the hash.
+-- pgGit has no foreign key here.
 --
 INSERT INTO @extschema@._integrity_check
     (check_id, category, severity, relation, summary, requires, action, query)
@@ -7,11 +7,12 @@ VALUES (
     'commit_parent_missing', 'commit', 'error', 'pggit.commits',
     'the parent of a commit is a commit',
     '{pggit.commits.id,pggit.commits.hash,pggit.commits.parent_commit_hash}',
-    'Restore the missing commit from a backup, or set parent_commit_hash to the commit that is the parent.',
+    'Restore the missing commit from a backup, or set parent_commit_hash to the commit that is '
+    'the parent.',
 $query$
 SELECT format('id=%s', c.id),
-       format('commit "%s" names parent "%s", which does not exist',
-              c.hash, c.parent_commit_hash)
+       format('commit "%s" names parent "%s", which does not exist', c.hash,
+              c.parent_commit_hash)
   FROM ONLY pggit.commits AS c
  WHERE c.parent_commit_hash IS NOT NULL
    AND NOT EXISTS (SELECT

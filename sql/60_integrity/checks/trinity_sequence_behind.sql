@@ -1,6 +1,5 @@
 --
--- A number that is still to be handed out is on a commit already: it will be
--- handed out twice.
+-- A number that is on a commit and still to be handed out will be there twice.
 --
 INSERT INTO @extschema@._integrity_check
     (check_id, category, severity, relation, summary, requires, action, query)
@@ -18,6 +17,5 @@ SELECT 'sequence=pggit.trinity_id_seq',
          WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$'
          ORDER BY number DESC, c.hash
          LIMIT 1) AS t
-  JOIN pggit.trinity_id_seq AS s
-    ON t.number > s.last_value - (NOT s.is_called)::integer
+  JOIN pggit.trinity_id_seq AS s ON t.number > s.last_value - (NOT s.is_called)::integer
 $query$);

@@ -1,0 +1,19 @@
+--
+-- The shortest of all cycles: whoever walks up from there never arrives. Where
+-- the commit is a head, it is its own child as well.
+--
+INSERT INTO @extschema@._corruption_kind
+    (kind, category, summary, detected_by, requires, method, relation, query)
+VALUES (
+    'commit_parent_self', 'commit',
+    'a commit is its own parent',
+    '{commit_parent_cycle,branch_head_behind}',
+    '{pggit.commits.id,pggit.commits.hash,pggit.commits.parent_commit_hash}',
+    'update', 'pggit.commits',
+$query$
+SELECT c.ctid AS victim,
+       jsonb_build_object('parent_commit_hash', c.hash) AS change
+  FROM ONLY pggit.commits AS c
+ ORDER BY @extschema@._pick($1, c.id::text), c.id
+ LIMIT 1
+$query$);

@@ -1,0 +1,21 @@
+--
+-- What a restore of the tables without the sequence leaves: the next INSERT
+-- stops with a duplicate key.
+--
+INSERT INTO @extschema@._corruption_kind
+    (kind, category, summary, detected_by, requires, method, relation, query)
+VALUES (
+    'commit_sequence_rewound', 'sequence',
+    'the sequence of commit ids starts again at ids that are in use',
+    '{sequence_behind}',
+    '{pggit.commits.id}',
+    'sequence', NULL,
+$query$
+SELECT pg_get_serial_sequence('pggit.commits', 'id')::regclass AS sequence,
+       min(t.id) AS last_value,
+       false AS is_called
+  FROM ONLY pggit.commits AS t
+ WHERE pg_get_serial_sequence('pggit.commits', 'id') IS NOT NULL
+   AND t.id >= 1
+HAVING count(*) > 0
+$query$);

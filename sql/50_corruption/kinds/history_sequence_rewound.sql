@@ -1,0 +1,21 @@
+--
+-- What a restore of the tables without the sequence leaves: the next INSERT
+-- stops with a duplicate key.
+--
+INSERT INTO @extschema@._corruption_kind
+    (kind, category, summary, detected_by, requires, method, relation, query)
+VALUES (
+    'history_sequence_rewound', 'sequence',
+    'the sequence of history ids starts again at ids that are in use',
+    '{sequence_behind}',
+    '{pggit.history.id}',
+    'sequence', NULL,
+$query$
+SELECT pg_get_serial_sequence('pggit.history', 'id')::regclass AS sequence,
+       min(t.id) AS last_value,
+       false AS is_called
+  FROM ONLY pggit.history AS t
+ WHERE pg_get_serial_sequence('pggit.history', 'id') IS NOT NULL
+   AND t.id >= 1
+HAVING count(*) > 0
+$query$);

@@ -1,0 +1,21 @@
+--
+-- The foreign key is content, and a cascading delete would have no end.
+--
+INSERT INTO @extschema@._corruption_kind
+    (kind, category, summary, detected_by, requires, method, relation, query)
+VALUES (
+    'object_parent_cycle', 'object',
+    'a table belongs to one of its own columns',
+    '{object_parent_cycle,object_parent_kind}',
+    '{pggit.objects.id,pggit.objects.object_type,pggit.objects.parent_id}',
+    'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('parent_id', max(c.id)) AS change
+  FROM ONLY pggit.objects AS t
+  JOIN ONLY pggit.objects AS c ON c.parent_id = t.id AND c.object_type = 'COLUMN'
+ WHERE t.object_type = 'TABLE'
+ GROUP BY t.ctid, t.id
+ ORDER BY @extschema@._pick($1, t.id::text), t.id
+ LIMIT 1
+$query$);

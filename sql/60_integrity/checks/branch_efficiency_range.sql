@@ -1,0 +1,16 @@
+--
+-- NaN is greater than 100 and so is found too.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'branch_efficiency_range', 'branch', 'warning', 'pggit.branches',
+    'the storage efficiency of a branch is a percentage',
+    '{pggit.branches.id,pggit.branches.name,pggit.branches.storage_efficiency}',
+    'Set storage_efficiency to a value from 0 to 100.',
+$query$
+SELECT format('id=%s', b.id),
+       format('branch "%s" has storage efficiency %s', b.name, b.storage_efficiency)
+  FROM ONLY pggit.branches AS b
+ WHERE b.storage_efficiency NOT BETWEEN 0 AND 100
+$query$);

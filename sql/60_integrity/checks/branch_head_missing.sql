@@ -1,0 +1,23 @@
+--
+-- Some releases of pgGit never move a head, and give a new branch a SHA-256
+-- that is no commit. Such a head counts only where another one resolves.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'branch_head_missing', 'branch', 'error', 'pggit.branches',
+    'the head of a branch is a commit',
+    '{pggit.branches.id,pggit.branches.name,pggit.branches.head_commit_hash,pggit.commits.hash}',
+    'Restore the missing commit from a backup, or set head_commit_hash to the newest commit of '
+    'the branch.',
+$query$
+SELECT format('id=%s', b.id),
+       format('branch "%s" has head "%s", which does not exist', b.name, b.head_commit_hash)
+  FROM ONLY pggit.branches AS b
+ WHERE NOT EXISTS (SELECT FROM ONLY pggit.commits AS c WHERE c.hash = b.head_commit_hash)
+   AND b.head_commit_hash IS NOT NULL
+   AND (b.head_commit_hash !~ '^[0-9a-f]{64}$'
+        OR EXISTS (SELECT
+                     FROM ONLY pggit.branches AS k
+                     JOIN ONLY pggit.commits AS c ON c.hash = k.head_commit_hash))
+$query$);

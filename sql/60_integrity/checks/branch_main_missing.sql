@@ -1,0 +1,21 @@
+--
+-- Its name and its id are written into pgGit's functions and column defaults.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'branch_main_missing', 'branch', 'error', 'pggit.branches',
+    'there is a branch main',
+    '{pggit.branches.id,pggit.branches.name}',
+    'Restore branch main with id 1 from a backup, or rename it back.',
+$query$
+SELECT 'name=main',
+       'there is no branch "main"'
+ WHERE NOT EXISTS (SELECT FROM ONLY pggit.branches AS b WHERE b.name = 'main')
+UNION ALL
+SELECT 'name=main',
+       format('branch "main" has id %s', b.id)
+  FROM ONLY pggit.branches AS b
+ WHERE b.name = 'main'
+   AND b.id <> 1
+$query$);

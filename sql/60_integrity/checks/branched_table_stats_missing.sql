@@ -1,0 +1,19 @@
+--
+-- pgGit writes both in one transaction, and has no foreign key here.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'branched_table_stats_missing', 'data', 'error', 'pggit.branched_tables',
+    'the statistics of a data branch exist',
+    '{pggit.branched_tables.id,pggit.branched_tables.branch_name,'
+    'pggit.branch_storage_stats.branch_name}',
+    'Insert the missing row into pggit.branch_storage_stats.',
+$query$
+SELECT format('id=%s', t.id),
+       format('branch "%s" has branched tables, and no storage statistics', t.branch_name)
+  FROM ONLY pggit.branched_tables AS t
+ WHERE NOT EXISTS (SELECT
+                     FROM ONLY pggit.branch_storage_stats AS s
+                    WHERE s.branch_name = t.branch_name)
+$query$);

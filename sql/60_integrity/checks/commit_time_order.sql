@@ -1,0 +1,17 @@
+--
+-- Both times are written by one statement, and so equality is the rule.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'commit_time_order', 'commit', 'warning', 'pggit.commits',
+    'a commit is committed when or after it is authored',
+    '{pggit.commits.id,pggit.commits.hash,pggit.commits.authored_at,pggit.commits.committed_at}',
+    'Correct whichever time is wrong.',
+$query$
+SELECT format('id=%s', c.id),
+       format('commit "%s" was committed at %s, before it was authored at %s', c.hash,
+              c.committed_at, c.authored_at)
+  FROM ONLY pggit.commits AS c
+ WHERE c.committed_at < c.authored_at
+$query$);

@@ -1,0 +1,17 @@
+--
+-- It may be NULL.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'commit_tree_hash_malformed', 'commit', 'error', 'pggit.commits',
+    'the tree hash of a commit is a SHA-256',
+    '{pggit.commits.id,pggit.commits.hash,pggit.commits.tree_hash}',
+    'Restore tree_hash from a backup, or set it to NULL.',
+$query$
+SELECT format('id=%s', c.id),
+       format('commit "%s" has tree hash "%s", which is not 64 hexadecimal digits', c.hash,
+              c.tree_hash)
+  FROM ONLY pggit.commits AS c
+ WHERE c.tree_hash !~ '^[0-9a-f]{64}$'
+$query$);

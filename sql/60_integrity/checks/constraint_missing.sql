@@ -1,0 +1,44 @@
+--
+-- Known by table, kind and columns: names differ between releases.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'constraint_missing', 'definition', 'error', 'pg_catalog.pg_constraint',
+    'the keys and foreign keys of the core tables exist',
+    '{}',
+    'Add the constraint again, NOT VALID where the rows do not fulfil it yet.',
+$query$
+SELECT format('constraint=%s %s(%s)', t.relation, t.kind, array_to_string(t.columns, ',')),
+       format('table "%s" has no %s on (%s)', t.relation,
+              CASE t.kind WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique constraint'
+                          ELSE format('foreign key to "%s"', t.target) END,
+              array_to_string(t.columns, ', '))
+  FROM (SELECT v.relation, v.kind, v.columns::name[], v.target
+          FROM (VALUES
+               ('pggit.branches', 'p', '{id}', NULL),
+               ('pggit.branches', 'u', '{name}', NULL),
+               ('pggit.branches', 'f', '{parent_branch_id}', 'pggit.branches'),
+               ('pggit.commits', 'p', '{id}', NULL),
+               ('pggit.commits', 'u', '{hash}', NULL),
+               ('pggit.commits', 'f', '{branch_id}', 'pggit.branches'),
+               ('pggit.objects', 'p', '{id}', NULL),
+               ('pggit.objects', 'u', '{object_type,schema_name,object_name,branch_name}', NULL),
+               ('pggit.objects', 'f', '{parent_id}', 'pggit.objects'),
+               ('pggit.history', 'p', '{id}', NULL),
+               ('pggit.history', 'f', '{object_id}', 'pggit.objects'),
+               ('pggit.history', 'f', '{branch_id}', 'pggit.branches')
+               ) AS v(relation, kind, columns, target)) AS t
+ WHERE to_regclass(t.relation) IS NOT NULL
+   AND NOT EXISTS (
+       SELECT
+         FROM pg_catalog.pg_constraint AS c
+        WHERE c.conrelid = to_regclass(t.relation)
+          AND c.contype::text = t.kind
+          AND (t.target IS NULL OR c.confrelid = to_regclass(t.target))
+          AND t.columns = ARRAY(SELECT a.attname
+                                  FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, position)
+                                  JOIN pg_catalog.pg_attribute AS a
+                                    ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+                                 ORDER BY k.position))
+$query$);

@@ -1,0 +1,20 @@
+--
+-- A foreign key says so, and a foreign key can be dropped, disabled or
+-- bypassed.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'dependency_branch_missing', 'dependency', 'error', 'pggit.dependencies',
+    'the branch of a dependency exists',
+    '{pggit.dependencies.id,pggit.dependencies.branch_id,pggit.branches.id}',
+    'Restore the branch from a backup, or delete the dependency.',
+$query$
+SELECT format('id=%s', d.id),
+       format('dependency %s is on branch %s, which does not exist', d.id, d.branch_id)
+  FROM ONLY pggit.dependencies AS d
+ WHERE d.branch_id IS NOT NULL
+   AND NOT EXISTS (SELECT
+                     FROM ONLY pggit.branches AS b
+                    WHERE b.id = d.branch_id)
+$query$);

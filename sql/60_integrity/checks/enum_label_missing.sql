@@ -1,0 +1,27 @@
+--
+-- More labels do no harm.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'enum_label_missing', 'definition', 'error', 'pg_catalog.pg_enum',
+    'the enum types of pgGit have the labels that it writes',
+    '{}',
+    'Run ALTER TYPE ... RENAME VALUE or ADD VALUE.',
+$query$
+SELECT format('type=%s', t.name),
+       format('type "%s" has no label "%s"', t.name, l.label)
+  FROM (VALUES
+       ('pggit.object_type', '{SCHEMA,TABLE,COLUMN,INDEX,CONSTRAINT,VIEW,MATERIALIZED_VIEW,FUNCTION,'
+                             'PROCEDURE,TRIGGER,TYPE,SEQUENCE,PARTITION,BRANCH,COMMIT,TAG}'),
+       ('pggit.change_type', '{CREATE,ALTER,DROP,RENAME,COMMENT,BRANCH,MERGE,CONFLICT_RESOLVED}'),
+       ('pggit.change_severity', '{MAJOR,MINOR,PATCH}'),
+       ('pggit.branch_status', '{ACTIVE,MERGED,DELETED,CONFLICTED}'),
+       ('pggit.merge_resolution', '{AUTO_RESOLVED,MANUAL_RESOLVED,CONFLICT_PENDING,MERGE_REJECTED}')
+       ) AS t(name, labels)
+ CROSS JOIN LATERAL unnest(t.labels::text[]) AS l(label)
+ WHERE NOT EXISTS (SELECT
+                     FROM pg_catalog.pg_enum AS e
+                    WHERE e.enumtypid = to_regtype(t.name)
+                      AND e.enumlabel = l.label)
+$query$);

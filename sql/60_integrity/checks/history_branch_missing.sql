@@ -1,0 +1,20 @@
+--
+-- A foreign key says so, and a foreign key can be dropped, disabled or
+-- bypassed.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'history_branch_missing', 'history', 'error', 'pggit.history',
+    'the branch of a history row exists',
+    '{pggit.history.id,pggit.history.branch_id,pggit.branches.id}',
+    'Restore the branch from a backup.',
+$query$
+SELECT format('id=%s', h.id),
+       format('history row %s is on branch %s, which does not exist', h.id, h.branch_id)
+  FROM ONLY pggit.history AS h
+ WHERE h.branch_id IS NOT NULL
+   AND NOT EXISTS (SELECT
+                     FROM ONLY pggit.branches AS b
+                    WHERE b.id = h.branch_id)
+$query$);

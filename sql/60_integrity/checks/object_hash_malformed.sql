@@ -1,0 +1,17 @@
+--
+-- It may be NULL.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'object_hash_malformed', 'object', 'error', 'pggit.objects',
+    'the DDL hash of an object is a SHA-256',
+    '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,pggit.objects.ddl_hash}',
+    'Set ddl_hash to NULL and have pgGit compute it anew.',
+$query$
+SELECT format('id=%s', o.id),
+       format('%s "%s" has DDL hash "%s", which is not 64 hexadecimal digits', o.object_type,
+              o.full_name, o.ddl_hash)
+  FROM ONLY pggit.objects AS o
+ WHERE o.ddl_hash !~ '^[0-9a-f]{64}$'
+$query$);

@@ -1,0 +1,16 @@
+--
+-- pgGit's queries ask for either, and find such an object in neither case.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'object_state_unknown', 'object', 'error', 'pggit.objects',
+    'an object is active or it is not',
+    '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,pggit.objects.is_active}',
+    'Set is_active to whether the object exists.',
+$query$
+SELECT format('id=%s', o.id),
+       format('%s "%s" is neither active nor inactive', o.object_type, o.full_name)
+  FROM ONLY pggit.objects AS o
+ WHERE o.is_active IS NULL
+$query$);

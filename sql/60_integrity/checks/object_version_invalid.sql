@@ -1,0 +1,22 @@
+--
+-- The first version of an object is 1, or 1.0.0.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'object_version_invalid', 'object', 'error', 'pggit.objects',
+    'the versions of an object count from 1',
+    '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,'
+    'pggit.objects.version,pggit.objects.version_major,pggit.objects.version_minor,'
+    'pggit.objects.version_patch}',
+    'Restore the versions from the history of the object.',
+$query$
+SELECT format('id=%s', o.id),
+       format('%s "%s" has version %s (%s.%s.%s)', o.object_type, o.full_name, o.version,
+              o.version_major, o.version_minor, o.version_patch)
+  FROM ONLY pggit.objects AS o
+ WHERE o.version < 1
+    OR o.version_major < 1
+    OR o.version_minor < 0
+    OR o.version_patch < 0
+$query$);

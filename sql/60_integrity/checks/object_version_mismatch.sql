@@ -1,0 +1,35 @@
+--
+-- A merge may bring the version of another branch with it, without history. So
+-- only an object whose history is as new as itself is looked at, and only if
+-- no other branch has it at that version.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, relation, summary, requires, action, query)
+VALUES (
+    'object_version_mismatch', 'object', 'error', 'pggit.objects',
+    'the version of an object is the one that its history has reached',
+    '{pggit.objects.id,pggit.objects.object_type,pggit.objects.schema_name,'
+    'pggit.objects.object_name,pggit.objects.full_name,pggit.objects.branch_name,'
+    'pggit.objects.version,pggit.objects.updated_at,pggit.history.id,pggit.history.object_id,'
+    'pggit.history.old_version,pggit.history.new_version,pggit.history.created_at}',
+    'Compare with a backup: set the version to what the history says, or restore the missing '
+    'history.',
+$query$
+SELECT format('id=%s', o.id),
+       format('%s "%s" has version %s, and its history has reached %s', o.object_type,
+              o.full_name, o.version, COALESCE(h.new_version, h.old_version))
+  FROM ONLY pggit.objects AS o
+  JOIN (SELECT h.object_id, max(h.id) AS id
+          FROM ONLY pggit.history AS h
+         GROUP BY h.object_id) AS l ON l.object_id = o.id
+  JOIN ONLY pggit.history AS h ON h.id = l.id
+ WHERE h.created_at = o.updated_at
+   AND COALESCE(h.new_version, h.old_version) <> o.version
+   AND NOT EXISTS (SELECT
+                     FROM ONLY pggit.objects AS s
+                    WHERE s.object_type = o.object_type
+                      AND s.schema_name = o.schema_name
+                      AND s.object_name = o.object_name
+                      AND s.branch_name <> o.branch_name
+                      AND s.version = o.version)
+$query$);
