@@ -16,7 +16,8 @@ DECLARE
     v_stack text;
 BEGIN
     GET DIAGNOSTICS v_stack = PG_CONTEXT;
-    IF TG_TAG = 'DROP OWNED' OR concat(current_query(), v_stack) ~* '\mpggit_chaos\M[^.(]' THEN
+    IF TG_TAG = 'DROP OWNED'
+       OR concat_ws(' ', current_query(), v_stack) ~* '\mpggit_chaos\M(?![.])' THEN
         PERFORM u.removed FROM @extschema@.uninstall_hooks() AS u;
     END IF;
 END;

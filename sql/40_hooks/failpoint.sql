@@ -2,13 +2,15 @@
 -- _hooks()
 --
 -- The hooks that are in place, read from the catalogue: one row a function, a
--- table, a table's COMMIT trigger, an event trigger.  Writes: nothing.
+-- table, a table's COMMIT trigger, an event trigger; with the failpoint, or the
+-- table, that the hook itself names.  Writes: nothing.
 --
 CREATE FUNCTION @extschema@._hooks()
 RETURNS TABLE (kind text, object text, failpoint text, enabled boolean)
 LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $function$
     SELECT 'function', p.oid::regprocedure::text, f.failpoint, true
       FROM pg_catalog.pg_proc AS p
@@ -18,12 +20,10 @@ AS $function$
        AND f.failpoint IS NOT NULL
     UNION ALL
     SELECT CASE g.tgname WHEN 'zz_pggit_chaos_commit' THEN 'commit' ELSE 'table' END,
-           format('%I.%I', n.nspname, c.relname),
-           NULL,
+           g.tgrelid::regclass::text,
+           min(@extschema@._hooked_table(g.tgargs)),
            bool_and(g.tgenabled = 'O')
       FROM pg_catalog.pg_trigger AS g
-      JOIN pg_catalog.pg_class AS c ON c.oid = g.tgrelid
-      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
      WHERE g.tgfoid = '@extschema@._row_hook()'::regprocedure
        AND g.tgparentid = 0
      GROUP BY 1, 2
@@ -34,6 +34,20 @@ AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@._hooks() IS
     'Lists the hooks that are in place.';
+
+CREATE FUNCTION @extschema@._hooked_table(arguments bytea)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    -- pg_trigger holds the arguments one behind the other, each with a zero byte.
+    SELECT convert_from(substring(arguments FROM 1 FOR zero.at - 1), getdatabaseencoding())
+      FROM (SELECT position('\x00'::bytea IN arguments)) AS zero(at)
+     WHERE zero.at > 0;
+$function$;
+COMMENT ON FUNCTION @extschema@._hooked_table(bytea) IS
+    'Reads the table that a row hook names out of the arguments of its trigger.';
 
 --
 -- _failpoints()
@@ -51,7 +65,7 @@ AS $function$
       FROM hook AS h
      WHERE h.kind = 'function'
     UNION ALL
-    SELECT format('%s.%s.%s', h.object, e.event, p.phase), h.kind, h.object, p.phase
+    SELECT format('%s.%s.%s', h.failpoint, e.event, p.phase), h.kind, h.object, p.phase
       FROM hook AS h
       JOIN (VALUES ('table', 'before'), ('table', 'after'), ('commit', 'commit')) AS p(kind, phase)
            ON p.kind = h.kind

@@ -35,8 +35,8 @@ COMMENT ON FUNCTION @extschema@.hit(text) IS
 --
 -- _row_hook()
 --
--- The trigger behind the failpoints SCHEMA.TABLE.EVENT.PHASE; the phase is its
--- argument.  Only a before-row trigger can skip or change the row.
+-- The trigger behind the failpoints TABLE.EVENT.PHASE; table and phase are its
+-- arguments.  Only a before-row trigger can skip or change the row.
 --
 CREATE FUNCTION @extschema@._row_hook()
 RETURNS trigger
@@ -47,9 +47,9 @@ DECLARE
     v_verdict jsonb;
 BEGIN
     IF pg_catalog.current_setting('pggit_chaos.armed', true) OPERATOR(pg_catalog.=) 'on' THEN
-        v_verdict := @extschema@._strike(pg_catalog.format(
-            '%I.%I.%s.%s', TG_TABLE_SCHEMA, TG_TABLE_NAME, pg_catalog.lower(TG_OP), TG_ARGV[0]));
-        IF v_verdict IS NOT NULL AND TG_ARGV[0] OPERATOR(pg_catalog.=) 'before' THEN
+        v_verdict := @extschema@._strike(pg_catalog.concat_ws(
+            '.', TG_ARGV[0], pg_catalog.lower(TG_OP), TG_ARGV[1]));
+        IF v_verdict IS NOT NULL AND TG_ARGV[1] OPERATOR(pg_catalog.=) 'before' THEN
             IF v_verdict OPERATOR(pg_catalog.?) 'skip' THEN
                 RETURN NULL;
             ELSIF TG_OP OPERATOR(pg_catalog.<>) 'DELETE' THEN

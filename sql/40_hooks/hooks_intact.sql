@@ -10,6 +10,7 @@ RETURNS TABLE (object text, problem text)
 LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $function$
     WITH hook AS MATERIALIZED (
         SELECT h.* FROM @extschema@._hooks() AS h
@@ -19,7 +20,7 @@ AS $function$
           JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
          WHERE p.prokind IN ('f', 'p')
         UNION ALL
-        SELECT k.kind, format('%I.%I', n.nspname, c.relname), n.nspname
+        SELECT k.kind, c.oid::regclass::text, n.nspname
           FROM pg_catalog.pg_class AS c
           JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
          CROSS JOIN (VALUES ('table'), ('commit')) AS k(kind)
@@ -37,7 +38,7 @@ AS $function$
     SELECT p.object,
            CASE WHEN h.object IS NULL THEN format('it has no %s hook', p.kind)
                 WHEN NOT h.enabled THEN format('its %s hook is disabled', p.kind)
-                ELSE format('its hook names failpoint "%s"', h.failpoint)
+                ELSE format('its hook names "%s"', h.failpoint)
            END
       FROM present AS p
       JOIN @extschema@._hooked_schema AS s ON s.schema_name = p.nspname

@@ -38,6 +38,7 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET session_replication_role = replica
+SET quote_all_identifiers = off
 SET client_min_messages = warning
 AS $function$
 DECLARE
@@ -146,20 +147,32 @@ BEGIN
         SELECT t.phase, t.form
           FROM (VALUES
                    ('before', 'CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L)'),
+                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
                    ('after',  'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L)'),
+                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
                    ('commit', 'CREATE CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
                               'DEFERRABLE INITIALLY DEFERRED '
-                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L)')
+                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)')
                ) AS t(phase, form)
          WHERE NOT EXISTS (SELECT
                              FROM pg_catalog.pg_trigger AS g
                             WHERE g.tgrelid = relation
-                              AND g.tgname = 'zz_pggit_chaos_' || t.phase)
+                              AND g.tgname = 'zz_pggit_chaos_' || t.phase
+                              AND @extschema@._hooked_table(g.tgargs) = relation::text)
     LOOP
+        EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', 'zz_pggit_chaos_' || v_trigger.phase,
+                       relation);
         EXECUTE format(v_trigger.form, 'zz_pggit_chaos_' || v_trigger.phase, relation,
-                       v_trigger.phase);
+                       relation::text, v_trigger.phase);
+    END LOOP;
+    FOR v_trigger IN
+        SELECT g.tgname
+          FROM pg_catalog.pg_trigger AS g
+         WHERE g.tgrelid = relation
+           AND g.tgname LIKE 'zz\_pggit\_chaos\_%'
+           AND g.tgenabled <> 'O'
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', relation, v_trigger.tgname);
     END LOOP;
 END;
 $function$;
@@ -187,6 +200,7 @@ BEGIN
             EXECUTE format('CREATE EVENT TRIGGER %I ON %s EXECUTE FUNCTION @extschema@._ddl_hook()',
                            'zz_pggit_chaos_' || v_event, v_event);
         END IF;
+        EXECUTE format('ALTER EVENT TRIGGER %I ENABLE', 'zz_pggit_chaos_' || v_event);
     END LOOP;
 END;
 $function$;

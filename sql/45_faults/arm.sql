@@ -135,7 +135,8 @@ BEGIN
     IF cardinality(v_found) = 0 THEN
         RAISE EXCEPTION 'failpoint "%" does not exist', failpoint
             USING ERRCODE = 'undefined_object',
-                  DETAIL = 'Near it: ' || @extschema@._near(failpoint, v_all) || '.',
+                  DETAIL = COALESCE('Near it: ' || @extschema@._near(failpoint, v_all) || '.',
+                                    'No failpoint is named like it.'),
                   HINT = 'SELECT failpoint FROM pggit_chaos.failpoint;';
     ELSIF strpos(failpoint, '*') > 0 OR failpoint = ANY (v_found) THEN
         RETURN failpoint;

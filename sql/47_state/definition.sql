@@ -12,6 +12,11 @@ LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
+SET DateStyle = 'ISO, YMD'
+SET IntervalStyle = 'postgres'
+SET TimeZone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
 AS $function$
     WITH namespace AS MATERIALIZED (
         SELECT n.oid, n.nspname, n.nspacl, n.nspowner

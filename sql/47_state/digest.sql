@@ -11,6 +11,7 @@ RETURNS TABLE (relation text, row_count bigint, digest text)
 LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 SET row_security = off
 AS $function$
 DECLARE

@@ -84,7 +84,8 @@ COMMENT ON FUNCTION @extschema@._execute(text, text, boolean) IS
 -- _returns_rows(statement, path)
 --
 -- Whether a statement can be read row by row: PostgreSQL opens a cursor for it,
--- or refuses with 42P11 before anything is done.
+-- or refuses with 42P11 before anything is done.  What fails otherwise will fail
+-- again when it is run, and is reported there.
 --
 CREATE FUNCTION @extschema@._returns_rows(statement text, path text)
 RETURNS boolean
@@ -98,8 +99,11 @@ BEGIN
     OPEN v_cursor FOR EXECUTE statement;
     CLOSE v_cursor;
     RETURN true;
-EXCEPTION WHEN invalid_cursor_definition THEN
-    RETURN false;
+EXCEPTION
+    WHEN invalid_cursor_definition THEN
+        RETURN false;
+    WHEN OTHERS THEN
+        RETURN true;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._returns_rows(text, text) IS

@@ -14,6 +14,7 @@ RETURNS TABLE (hit bigint, failpoint text, sqlstate text, outcome text, seen_sql
                detail text)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $function$
 DECLARE
     v_sqlstates text[];
@@ -118,6 +119,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_rows    boolean := @extschema@._returns_rows(statement, path);
+    v_session jsonb := @extschema@._session_state(@extschema@._pggit_settings());
     v_first   jsonb := @extschema@._rerun(statement, path, v_rows, '{}', sequences);
     v_second  jsonb;
     v_watched text[];
@@ -126,14 +128,14 @@ BEGIN
     v_watched := ARRAY(SELECT jsonb_array_elements_text(v_first -> 'touched'));
     v_second := @extschema@._rerun(statement, path, v_rows, v_watched, sequences);
     PERFORM @extschema@._require_success(v_second);
+    PERFORM @extschema@._release_locks(v_session);
     RETURN jsonb_build_object(
         'returns_rows', v_rows,
         'watched', to_jsonb(v_watched),
         'before', @extschema@._picture(v_watched),
         'after', v_second -> 'picture',
         'tolerance', @extschema@._reproducible(v_first -> 'picture', v_second -> 'picture'),
-        'session', @extschema@._session_state(@extschema@._pggit_settings())
-                   || jsonb_build_object('sequences', sequences));
+        'session', v_session);
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._undisturbed(text, text, jsonb) IS

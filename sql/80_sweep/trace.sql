@@ -13,6 +13,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_sequences jsonb;
+    v_session   jsonb;
     v_fault_id  bigint;
     v_run       jsonb;
 BEGIN
@@ -20,6 +21,7 @@ BEGIN
     PERFORM @extschema@._require_value(statement, 'statement');
     PERFORM @extschema@._require_hooks();
     v_sequences := @extschema@._sequences();
+    v_session := @extschema@._session_state('{}');
     PERFORM @extschema@._forget_journal();
     v_fault_id := @extschema@._arm_session('*', 'journal',
                                            @extschema@._parse_term('journal', '*'),
@@ -27,6 +29,7 @@ BEGIN
     v_run := @extschema@._rehearse(statement, path, @extschema@._returns_rows(statement, path), '{}');
     PERFORM @extschema@.disarm(v_fault_id);
     PERFORM @extschema@._set_sequences(v_sequences);
+    PERFORM @extschema@._release_locks(v_session);
     PERFORM @extschema@._require_success(v_run);
     RETURN QUERY SELECT j.hit, j.failpoint, j.stack FROM @extschema@._journal() AS j;
     PERFORM @extschema@._forget_journal();

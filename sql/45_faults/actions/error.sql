@@ -45,7 +45,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = name, COLUMN = 'condition';
 EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
     GET STACKED DIAGNOSTICS v_sqlstate = RETURNED_SQLSTATE, v_column = COLUMN_NAME;
-    IF v_column = 'condition' AND v_sqlstate !~ '^0[0-2]' THEN
+    -- RAISE turns 00000 into something else.
+    IF v_column = 'condition' AND v_sqlstate !~ '^0[0-2]'
+       AND (name !~ '^[0-9A-Z]{5}$' OR name = v_sqlstate) THEN
         RETURN v_sqlstate;
     END IF;
     RETURN NULL;
