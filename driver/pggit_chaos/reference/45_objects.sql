@@ -67,6 +67,7 @@ RETURNS TABLE (classid oid, objid oid)
 LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $function$
     WITH candidate AS (
         SELECT 'pg_class'::regclass::oid AS classid, c.oid AS objid

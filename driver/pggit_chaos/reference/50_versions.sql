@@ -1,8 +1,53 @@
 --
--- Versions.  _change_object is the only writer of versions and of history:
--- a version and its history row exist together or not at all, and the row lock
+-- Versions.  _change_object is the only one to raise a version, and it writes
+-- the history row with it: both exist together or not at all.  The row lock
 -- that it takes first keeps the versions of an object without gaps.
 --
+
+-- A hash of NULL says that there was, or is, no such object; so does a version
+-- of NULL before the first.
+CREATE FUNCTION pggit._record_history(
+    old pggit.objects, new pggit.objects, change pggit.change_type,
+    severity pggit.change_severity, description text, statement text)
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    INSERT INTO pggit.history (object_id, change_type, change_severity, branch_id, old_version,
+                               new_version, old_metadata, new_metadata, change_description,
+                               sql_executed, created_at, created_by, old_hash, new_hash)
+    VALUES (new.id, change, severity, new.branch_id, old.version,
+            CASE WHEN new.is_active THEN new.version END,
+            old.metadata, CASE WHEN new.is_active THEN new.metadata END,
+            description, COALESCE(statement, current_query(), ''), new.updated_at,
+            pggit._caller(),
+            CASE WHEN old.is_active THEN old.content_hash END,
+            CASE WHEN new.is_active THEN new.content_hash END);
+$function$;
+
+CREATE FUNCTION pggit._raise_version(object pggit.objects, severity pggit.change_severity)
+RETURNS pggit.objects
+LANGUAGE plpgsql
+IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    object.version := object.version + 1;
+    CASE severity
+        WHEN 'MAJOR' THEN
+            object.version_major := object.version_major + 1;
+            object.version_minor := 0;
+            object.version_patch := 0;
+        WHEN 'MINOR' THEN
+            object.version_minor := object.version_minor + 1;
+            object.version_patch := 0;
+        WHEN 'PATCH' THEN
+            object.version_patch := object.version_patch + 1;
+    END CASE;
+    RETURN object;
+END;
+$function$;
+
 CREATE FUNCTION pggit._change_object(
     object_id integer, change pggit.change_type, severity pggit.change_severity,
     description text, metadata jsonb, ddl_hash text, statement text)
@@ -13,46 +58,26 @@ AS $function$
 DECLARE
     v_old pggit.objects;
     v_new pggit.objects;
-    v_at  timestamp;
 BEGIN
     SELECT o.* INTO v_old FROM pggit.objects AS o WHERE o.id = object_id FOR NO KEY UPDATE;
     v_new := v_old;
-    -- A transaction that began earlier may come later: times do not go back.
-    v_at := greatest(LOCALTIMESTAMP, v_old.updated_at);
     v_new.is_active := change <> 'DROP';
     IF v_new.is_active THEN
-        v_new.version := v_old.version + 1;
+        v_new := pggit._raise_version(v_new, severity);
         v_new.metadata := metadata;
         v_new.ddl_hash := ddl_hash;
         v_new.content_hash := pggit._content_hash(ddl_hash, metadata);
-        CASE severity
-            WHEN 'MAJOR' THEN
-                v_new.version_major := v_old.version_major + 1;
-                v_new.version_minor := 0;
-                v_new.version_patch := 0;
-            WHEN 'MINOR' THEN
-                v_new.version_minor := v_old.version_minor + 1;
-                v_new.version_patch := 0;
-            WHEN 'PATCH' THEN
-                v_new.version_patch := v_old.version_patch + 1;
-        END CASE;
     END IF;
+    -- A transaction that began earlier may come later: times do not go back.
+    v_new.updated_at := greatest(LOCALTIMESTAMP, v_old.updated_at);
     UPDATE pggit.objects AS o
        SET version = v_new.version, version_major = v_new.version_major,
            version_minor = v_new.version_minor, version_patch = v_new.version_patch,
            metadata = v_new.metadata, ddl_hash = v_new.ddl_hash,
-           content_hash = v_new.content_hash, is_active = v_new.is_active, updated_at = v_at
+           content_hash = v_new.content_hash, is_active = v_new.is_active,
+           updated_at = v_new.updated_at
      WHERE o.id = object_id;
-    -- A hash of NULL says that there was, or is, no such object.
-    INSERT INTO pggit.history (object_id, change_type, change_severity, branch_id, old_version,
-                               new_version, old_metadata, new_metadata, change_description,
-                               sql_executed, created_at, created_by, old_hash, new_hash)
-    VALUES (object_id, change, severity, v_old.branch_id, v_old.version,
-            CASE WHEN v_new.is_active THEN v_new.version END,
-            v_old.metadata, CASE WHEN v_new.is_active THEN metadata END,
-            description, COALESCE(statement, current_query(), ''), v_at, pggit._caller(),
-            CASE WHEN v_old.is_active THEN v_old.content_hash END,
-            CASE WHEN v_new.is_active THEN v_new.content_hash END);
+    PERFORM pggit._record_history(v_old, v_new, change, severity, description, statement);
     RETURN v_new.version;
 END;
 $function$;

@@ -76,6 +76,9 @@ BEGIN
     ON CONFLICT DO NOTHING
     RETURNING * INTO v_object;
     IF FOUND THEN
+        IF p_object_type <> 'COLUMN' THEN
+            PERFORM pggit._record_history(NULL, v_object, 'CREATE', 'MINOR', 'tracked', NULL);
+        END IF;
         RETURN v_object.id;
     END IF;
     SELECT o.* INTO v_object
