@@ -36,32 +36,28 @@ COMMENT ON FUNCTION @extschema@.hit(text) IS
 -- _row_hook()
 --
 -- The trigger behind the failpoints TABLE.EVENT.PHASE; table and phase are its
--- arguments.  Only a before-row trigger can skip or change the row.
+-- arguments.  Only a before-row trigger can skip or change the row.  A deferred
+-- trigger fires at COMMIT and can have been armed since, and so it looks for
+-- itself; the others have the same test as their WHEN clause.
 --
 CREATE FUNCTION @extschema@._row_hook()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_verdict jsonb;
 BEGIN
-    IF pg_catalog.current_setting('pggit_chaos.armed', true) OPERATOR(pg_catalog.=) 'on' THEN
-        v_verdict := @extschema@._strike(pg_catalog.concat_ws(
-            '.', TG_ARGV[0], pg_catalog.lower(TG_OP), TG_ARGV[1]));
-        IF v_verdict IS NOT NULL AND TG_ARGV[1] OPERATOR(pg_catalog.=) 'before' THEN
-            IF v_verdict OPERATOR(pg_catalog.?) 'skip' THEN
-                RETURN NULL;
-            ELSIF TG_OP OPERATOR(pg_catalog.<>) 'DELETE' THEN
-                RETURN pg_catalog.jsonb_populate_record(
-                    NEW, v_verdict OPERATOR(pg_catalog.->) 'mutate');
-            END IF;
+    IF current_setting('pggit_chaos.armed', true) = 'on' THEN
+        v_verdict := @extschema@._strike(concat_ws('.', TG_ARGV[0], lower(TG_OP), TG_ARGV[1]));
+        IF v_verdict ? 'skip' THEN
+            RETURN NULL;
+        ELSIF v_verdict ? 'mutate' AND TG_OP <> 'DELETE' THEN
+            RETURN jsonb_populate_record(NEW, v_verdict -> 'mutate');
         END IF;
     END IF;
-    IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-        RETURN OLD;
-    END IF;
-    RETURN NEW;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._row_hook() IS

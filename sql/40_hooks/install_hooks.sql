@@ -133,7 +133,8 @@ COMMENT ON FUNCTION @extschema@._skip_hook(text, text, text) IS
 -- _hook_table(relation)
 --
 -- Row triggers before and after each write, and a deferred constraint trigger,
--- which fires at COMMIT.  The names sort behind pgGit's own.
+-- which fires at COMMIT.  The names sort behind pgGit's own.  Disarmed, a row
+-- costs the WHEN clause of two triggers, and a call of the third at COMMIT.
 --
 CREATE FUNCTION @extschema@._hook_table(relation regclass)
 RETURNS void
@@ -147,9 +148,11 @@ BEGIN
         SELECT t.phase, t.form
           FROM (VALUES
                    ('before', 'CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
+                              'FOR EACH ROW WHEN (current_setting(''pggit_chaos.armed'', true) '
+                              '= ''on'') EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
                    ('after',  'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
+                              'FOR EACH ROW WHEN (current_setting(''pggit_chaos.armed'', true) '
+                              '= ''on'') EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
                    ('commit', 'CREATE CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
                               'DEFERRABLE INITIALLY DEFERRED '
                               'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)')

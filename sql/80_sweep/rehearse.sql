@@ -1,5 +1,5 @@
 --
--- _rehearse(statement, path, returns_rows, watched)
+-- _rehearse(statement, path, watched)
 --
 -- Runs a statement and its COMMIT in a subtransaction, looks at what it did, and
 -- takes it back.  Answers, as one JSON object: sqlstate, message and ours (the
@@ -8,8 +8,7 @@
 -- wrote to) and picture (of those and of the watched tables).  Writes: nothing
 -- that stays, but for the sequences; see _set_sequences.
 --
-CREATE FUNCTION @extschema@._rehearse(statement text, path text, returns_rows boolean,
-                                      watched text[])
+CREATE FUNCTION @extschema@._rehearse(statement text, path text, watched text[])
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -25,7 +24,7 @@ DECLARE
     v_schema   text;
 BEGIN
     BEGIN
-        v_answer := @extschema@._execute(statement, path, returns_rows);
+        v_answer := @extschema@._execute(statement, path);
         v_touched := @extschema@._touched(v_activity);
         v_picture := @extschema@._picture(watched || v_touched)
                      || jsonb_build_object('answer', @extschema@._aspects(v_answer));
@@ -47,16 +46,17 @@ BEGIN
                               'picture', v_picture);
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._rehearse(text, text, boolean, text[]) IS
+COMMENT ON FUNCTION @extschema@._rehearse(text, text, text[]) IS
     'Runs a statement, looks at what it did, and takes it back.';
 
 --
--- _execute(statement, path, returns_rows)
+-- _execute(statement, path)
 --
 -- Runs a statement under the caller's own search_path, and then what would
--- happen at COMMIT.  Answers the rows it returned, one a line.
+-- happen at COMMIT.  Answers the rows it returned, one a line.  A statement that
+-- returns none is refused as a cursor (42P11) before anything is done.
 --
-CREATE FUNCTION @extschema@._execute(statement text, path text, returns_rows boolean)
+CREATE FUNCTION @extschema@._execute(statement text, path text)
 RETURNS text
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -66,45 +66,16 @@ DECLARE
     v_answer text := '';
 BEGIN
     PERFORM set_config('search_path', path, true);
-    IF returns_rows THEN
+    BEGIN
         FOR v_row IN EXECUTE statement LOOP
             v_answer := pg_catalog.concat(v_answer, v_row, E'\n');
         END LOOP;
-    ELSE
+    EXCEPTION WHEN invalid_cursor_definition THEN
         EXECUTE statement;
-    END IF;
+    END;
     SET CONSTRAINTS ALL IMMEDIATE;
     RETURN v_answer;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._execute(text, text, boolean) IS
+COMMENT ON FUNCTION @extschema@._execute(text, text) IS
     'Runs a statement and its deferred constraints, and answers the rows it returned.';
-
---
--- _returns_rows(statement, path)
---
--- Whether a statement can be read row by row: PostgreSQL opens a cursor for it,
--- or refuses with 42P11 before anything is done.  What fails otherwise will fail
--- again when it is run, and is reported there.
---
-CREATE FUNCTION @extschema@._returns_rows(statement text, path text)
-RETURNS boolean
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $function$
-DECLARE
-    v_cursor refcursor;
-BEGIN
-    PERFORM set_config('search_path', path, true);
-    OPEN v_cursor FOR EXECUTE statement;
-    CLOSE v_cursor;
-    RETURN true;
-EXCEPTION
-    WHEN invalid_cursor_definition THEN
-        RETURN false;
-    WHEN OTHERS THEN
-        RETURN true;
-END;
-$function$;
-COMMENT ON FUNCTION @extschema@._returns_rows(text, text) IS
-    'Answers whether a statement returns rows, without running it.';

@@ -118,19 +118,17 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_rows    boolean := @extschema@._returns_rows(statement, path);
     v_session jsonb := @extschema@._session_state(@extschema@._pggit_settings());
-    v_first   jsonb := @extschema@._rerun(statement, path, v_rows, '{}', sequences);
+    v_first   jsonb := @extschema@._rerun(statement, path, '{}', sequences);
     v_second  jsonb;
     v_watched text[];
 BEGIN
     PERFORM @extschema@._require_success(v_first);
     v_watched := ARRAY(SELECT jsonb_array_elements_text(v_first -> 'touched'));
-    v_second := @extschema@._rerun(statement, path, v_rows, v_watched, sequences);
+    v_second := @extschema@._rerun(statement, path, v_watched, sequences);
     PERFORM @extschema@._require_success(v_second);
     PERFORM @extschema@._release_locks(v_session);
     RETURN jsonb_build_object(
-        'returns_rows', v_rows,
         'watched', to_jsonb(v_watched),
         'before', @extschema@._picture(v_watched),
         'after', v_second -> 'picture',
@@ -141,8 +139,8 @@ $function$;
 COMMENT ON FUNCTION @extschema@._undisturbed(text, text, jsonb) IS
     'Learns what a statement does when nothing goes wrong.';
 
-CREATE FUNCTION @extschema@._rerun(statement text, path text, returns_rows boolean,
-                                   watched text[], sequences jsonb)
+CREATE FUNCTION @extschema@._rerun(statement text, path text, watched text[],
+                                   sequences jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -150,10 +148,10 @@ AS $function$
 BEGIN
     PERFORM @extschema@._set_sequences(sequences);
     PERFORM setseed(0);
-    RETURN @extschema@._rehearse(statement, path, returns_rows, watched);
+    RETURN @extschema@._rehearse(statement, path, watched);
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._rerun(text, text, boolean, text[], jsonb) IS
+COMMENT ON FUNCTION @extschema@._rerun(text, text, text[], jsonb) IS
     'Rehearses a statement from the same sequences and the same random seed each time.';
 
 --
@@ -178,8 +176,7 @@ DECLARE
 BEGIN
     v_fault_id := @extschema@._arm_session('*', v_term, @extschema@._parse_term(v_term, '*'),
                                            hit, hit, 0, '1 hour');
-    v_run := @extschema@._rerun(statement, path, (plain -> 'returns_rows')::boolean, v_watched,
-                                sequences);
+    v_run := @extschema@._rerun(statement, path, v_watched, sequences);
     SELECT f.fired > 0 INTO v_fired
       FROM @extschema@._faults() AS f
      WHERE f.fault_id = v_fault_id;

@@ -26,7 +26,7 @@ BEGIN
     v_fault_id := @extschema@._arm_session('*', 'journal',
                                            @extschema@._parse_term('journal', '*'),
                                            1, NULL, 0, '1 hour');
-    v_run := @extschema@._rehearse(statement, path, @extschema@._returns_rows(statement, path), '{}');
+    v_run := @extschema@._rehearse(statement, path, '{}');
     PERFORM @extschema@.disarm(v_fault_id);
     PERFORM @extschema@._set_sequences(v_sequences);
     PERFORM @extschema@._release_locks(v_session);
