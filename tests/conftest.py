@@ -57,26 +57,26 @@ def _versions(config: pytest.Config) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "_version" in metafunc.fixturenames:
+    if "version" in metafunc.fixturenames:
         versions = _versions(metafunc.config)
         if metafunc.definition.get_closest_marker("one_version"):
             versions = versions[-1:]
         ids = [f"pg{version}" for version in versions]
-        metafunc.parametrize("_version", versions, ids=ids, scope="session", indirect=True)
-    if "_source" in metafunc.fixturenames:
+        metafunc.parametrize("version", versions, ids=ids, scope="session", indirect=True)
+    if "source" in metafunc.fixturenames:
         sources = metafunc.config.getoption("--chaos-pggit-source")
         ids = [source.name for source in sources] or ["none"]
-        metafunc.parametrize("_source", sources or [None], ids=ids, scope="session", indirect=True)
+        metafunc.parametrize("source", sources or [None], ids=ids, scope="session", indirect=True)
 
 
 @pytest.fixture(scope="session")
-def _version(request: pytest.FixtureRequest) -> str:
+def version(request: pytest.FixtureRequest) -> str:
     version: str = request.param
     return version
 
 
 @pytest.fixture(scope="session")
-def _source(request: pytest.FixtureRequest) -> Path:
+def source(request: pytest.FixtureRequest) -> Path:
     if request.param is None:
         pytest.skip("not applicable: no --chaos-pggit-source was given")
     source: Path = request.param
@@ -84,30 +84,30 @@ def _source(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _fleet(pytestconfig: pytest.Config) -> Fleet:
+def fleet(pytestconfig: pytest.Config) -> Fleet:
     return pytestconfig.stash[_FLEET]
 
 
 @pytest.fixture(scope="session")
-def cluster(_fleet: Fleet, _version: str) -> Cluster:
+def cluster(fleet: Fleet, version: str) -> Cluster:
     """A running server, of each version in turn.  Shared: leave it as it was."""
-    return _fleet.cluster(_version)
+    return fleet.cluster(version)
 
 
 @pytest.fixture
-def database(_fleet: Fleet, _version: str) -> Iterator[str]:
+def database(fleet: Fleet, version: str) -> Iterator[str]:
     """The name of a fresh database with the reference target and the extension, enabled."""
-    name = _fleet.reference(_version)
+    name = fleet.reference(version)
     yield name
-    _fleet.drop(_version, [name])
+    fleet.drop(version, [name])
 
 
 @pytest.fixture
-def bare_database(_fleet: Fleet, _version: str) -> Iterator[str]:
+def bare_database(fleet: Fleet, version: str) -> Iterator[str]:
     """The name of a fresh database without pgGit and without the extension."""
-    name = _fleet.bare(_version)
+    name = fleet.bare(version)
     yield name
-    _fleet.drop(_version, [name])
+    fleet.drop(version, [name])
 
 
 @pytest.fixture
@@ -119,13 +119,13 @@ def conn(cluster: Cluster, database: str) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def real_pggit(
-    cluster: Cluster, _fleet: Fleet, _version: str, _source: Path
+    cluster: Cluster, fleet: Fleet, version: str, source: Path
 ) -> Iterator[psycopg.Connection[Any]]:
     """An autocommit connection to a fresh database with a real pgGit and the extension, enabled."""
-    name = _fleet.real(_version, _source)
+    name = fleet.real(version, source)
     with cluster.connect(name, autocommit=True) as connection:
         yield connection
-    _fleet.drop(_version, [name])
+    fleet.drop(version, [name])
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

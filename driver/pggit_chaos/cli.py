@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -67,10 +66,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _report(error)
     except psycopg.Error as error:
         return _report(translate(error), found=error)
-    except BrokenPipeError:
-        # Whoever read our output has enough.  Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CLEAN
+    except OSError as error:
+        _say(f"{error.filename or 'output'}: {error.strerror}")
+        return COULD_NOT_RUN
     return int(status or CLEAN)
 
 

@@ -119,8 +119,8 @@ _BY_CODE: dict[str, type[ChaosError]] = {
     "42501": PrivilegeError,
 }
 
-# Data exception, cardinality, invalid name, syntax error: the argument is wrong.
-_USAGE_CLASSES = ("20", "21", "22", "42")
+# A wrong value (class 22), syntax error, unknown, ambiguous or invalid name.
+_USAGE = ("22", "42601", "42602", "42704", "42725")
 
 
 def _class_of(sqlstate: str | None) -> type[ChaosError]:
@@ -128,7 +128,7 @@ def _class_of(sqlstate: str | None) -> type[ChaosError]:
         return ServerError
     if sqlstate in _BY_CODE:
         return _BY_CODE[sqlstate]
-    return UsageError if sqlstate.startswith(_USAGE_CLASSES) else ChaosError
+    return UsageError if sqlstate.startswith(_USAGE) else ChaosError
 
 
 def translate(error: psycopg.Error) -> ChaosError:

@@ -26,11 +26,11 @@ __all__ = [
 
 NAME = "pggit_chaos"
 
+# DROP EXTENSION leaves the schema that CREATE EXTENSION made, so the schema alone
+# means nothing.
 _INSTALLED = """
-SELECT n.oid IS NOT NULL AS present, e.extversion
-  FROM (SELECT) AS one
-  LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'pggit_chaos'
-  LEFT JOIN pg_catalog.pg_extension AS e ON e.extname = 'pggit_chaos'
+SELECT pg_catalog.to_regprocedure('pggit_chaos.is_enabled()') IS NOT NULL,
+       (SELECT e.extversion FROM pg_catalog.pg_extension AS e WHERE e.extname = 'pggit_chaos')
 """
 _AVAILABLE = """
 SELECT true FROM pg_catalog.pg_available_extension_versions
@@ -83,7 +83,7 @@ def install(conn: psycopg.Connection[Any]) -> Installation:
     """
     if installation(conn) is not None:
         raise UsageError(
-            f'schema "{NAME}" already exists in database "{conn.info.dbname}"',
+            f'database "{conn.info.dbname}" already has {NAME}',
             hint="pggit-chaos uninstall",
         )
     with translated(), conn.transaction():
@@ -106,6 +106,7 @@ def uninstall(conn: psycopg.Connection[Any]) -> None:
         conn.execute("SELECT FROM pggit_chaos.uninstall_hooks()")
         if present.how == "extension":
             conn.execute("DROP EXTENSION pggit_chaos")
+            conn.execute("DROP SCHEMA IF EXISTS pggit_chaos")
         else:
             conn.execute("SET LOCAL session_replication_role = replica")
             conn.execute("DROP SCHEMA pggit_chaos CASCADE")
@@ -160,4 +161,4 @@ def _plain_script() -> str:
     text = files()[f"{NAME}--{version()}.sql"].decode()
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith("\\echo")]
     body = "".join(lines).replace("@extschema@", NAME)
-    return f"CREATE SCHEMA {NAME};\n{body}"
+    return f"CREATE SCHEMA IF NOT EXISTS {NAME};\n{body}"

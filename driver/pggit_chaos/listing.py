@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ from typing import IO, Any, Final
 __all__ = ["FORMATS", "Listing", "Record", "write"]
 
 FORMATS: Final = ("table", "json", "junit", "markdown")
+UNBROKEN = 10_000  # columns; whoever reads a file or a pipe does not want lines broken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +43,18 @@ class Listing:
 
 
 def write(listings: Sequence[Listing], format_name: str, file: IO[str] | None = None) -> None:
-    """Write listings to ``file``, by default stdout."""
+    """Write listings to ``file``, by default stdout.
+
+    Whoever closes the pipe before its end has read enough: that is no error.
+    """
     writers = {"table": _table, "json": _json, "junit": _junit, "markdown": _markdown}
-    writers[format_name](listings, file or sys.stdout)
+    target = file or sys.stdout
+    try:
+        writers[format_name](listings, target)
+        target.flush()
+    except BrokenPipeError:
+        # Python would flush again at exit, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
 
 
 def _table(listings: Sequence[Listing], file: IO[str]) -> None:
@@ -49,9 +62,10 @@ def _table(listings: Sequence[Listing], file: IO[str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=file, highlight=False)
-    if not console.is_terminal:
-        console.width = 10_000  # whoever reads a pipe does not want lines broken
+    # Rich ends the process at a broken pipe, so it only gets to write to memory.
+    text = io.StringIO()
+    width = shutil.get_terminal_size().columns if file.isatty() else UNBROKEN
+    console = Console(file=text, force_terminal=file.isatty(), width=width, highlight=False)
     for listing in listings:
         table = Table(title=listing.title, title_justify="left")
         for column in listing.columns:
@@ -61,6 +75,7 @@ def _table(listings: Sequence[Listing], file: IO[str]) -> None:
             cells = [Text(_plain(record.values[column])) for column in listing.columns]
             table.add_row(*cells, style=style)
         console.print(table)
+    file.write(text.getvalue())
 
 
 def _json(listings: Sequence[Listing], file: IO[str]) -> None:

@@ -80,7 +80,7 @@ CORE: Final = (
     ),
     Operation(
         name="delete_branch",
-        statement=f"SELECT * FROM pggit.delete_branch('{OLD_BRANCH}'::text, true)",
+        statement=f"SELECT * FROM pggit.delete_branch('{OLD_BRANCH}'::text, true)",  # noqa: S608 a constant
         needs="delete_branch(text,boolean)",
     ),
     Operation(
@@ -96,7 +96,7 @@ CORE: Final = (
     ),
     Operation(
         name="increment_version",
-        statement=f"SELECT pggit.increment_version({_GROUND_OBJECT}::integer,"  # noqa: S608
+        statement=f"SELECT pggit.increment_version({_GROUND_OBJECT}::integer,"
         " 'ALTER'::pggit.change_type, 'MINOR'::pggit.change_severity, 'a message'::text,"
         " NULL::jsonb, NULL::text)",
         needs="increment_version(integer,pggit.change_type,pggit.change_severity,text,jsonb,text)",

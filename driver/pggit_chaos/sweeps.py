@@ -35,7 +35,9 @@ class Sweep:
 
     @property
     def failure(self) -> str | None:
-        """Name the outcomes that are worse than tolerated, with their numbers."""
+        """Name what is worse than tolerated; what cannot be swept is not clean either."""
+        if self.error is not None:
+            return f"fails by itself: {self.error}"
         bad = Counter(o.outcome for o in self.outcomes if o.failure is not None)
         return ", ".join(f"{count} {name}" for name, count in bad.items()) or None
 

@@ -201,7 +201,7 @@ class Target:
         self._scalar(_DELETE_BRANCH, branch=branch)
 
     def create_data_branch(self, table: str, branch: str, *, source: str = "main") -> int:
-        """Branch the rows of a table of schema public; return how many tables were branched."""
+        """Branch the rows of a table of schema public; return the number that pgGit answers."""
         return int(self._scalar(_CREATE_DATA_BRANCH, table=table, branch=branch, source=source))
 
     def switch_branch(self, branch: str) -> None:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import psycopg
 from psycopg import sql
 
 from pggit_chaos.errors import NotApplicableError
@@ -40,16 +41,23 @@ class Workload:
         }
 
     def step(self) -> str:
-        """Do one step and say what it was."""
+        """Do one step and say what it was, or that pgGit failed at it by itself."""
         while True:
             (chosen,) = self._random.choices(list(self._steps), weights=list(self._steps.values()))
             try:
-                done = chosen()
+                with self._target.conn.transaction():
+                    done = chosen()
             except NotApplicableError:
                 del self._steps[chosen]
-                continue
-            if done is not None:
-                return done
+            except psycopg.Error as error:
+                if self._target.conn.closed:
+                    raise
+                del self._steps[chosen]
+                name = chosen.__name__.strip("_").replace("_", " ")
+                return f"{name}: fails by itself with {error.sqlstate}"
+            else:
+                if done is not None:
+                    return done
 
     # Each returns what it did, or None where there is nothing to do it with yet.
 

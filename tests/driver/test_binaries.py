@@ -62,9 +62,7 @@ def test_an_installation_without_shared_files_is_refused(tmp_path: Path) -> None
         binaries.find(bindir)
 
 
-def test_pg_config_on_the_path_comes_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pg_config_on_the_path_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bindir = _fake_installation(tmp_path / "server", "17.2")
     tools = tmp_path / "tools"
     tools.mkdir()

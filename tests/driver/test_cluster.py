@@ -10,25 +10,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
 import pytest
-from servers.fleet import Fleet
 
 from pggit_chaos import _reaper, binaries, tree
 from pggit_chaos.binaries import Binaries
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.errors import ServerError
+from servers.fleet import Fleet
 
 DRIVER = Path(__file__).parent / "driver_process.py"
 PATIENCE = 30.0
 
 
 @pytest.fixture
-def programs(_fleet: Fleet, _version: str) -> Binaries:
+def programs(fleet: Fleet, version: str) -> Binaries:
     """The programs of the version that the test runs on."""
-    return _fleet.programs(_version)
+    return fleet.programs(version)
 
 
 @pytest.fixture
@@ -143,17 +144,13 @@ def test_a_server_that_ended_by_itself_can_be_closed(own: Cluster) -> None:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 @pytest.mark.one_version
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_driver_that_is_killed_leaves_nothing(
-    programs: Binaries, number: signal.Signals
-) -> None:
+def test_a_driver_that_is_killed_leaves_nothing(programs: Binaries, number: signal.Signals) -> None:
     with _driver(programs) as driver:
         directory = Path(driver.stdout.readline().strip())
         assert _reaper.processes(directory)

@@ -39,7 +39,7 @@ def command(*, choice: Choice, format_name: str) -> int:
     result = listing.Listing(
         name="status",
         title=f"Status: {label}",
-        columns=("what", "count", "to undo"),
+        columns=("what", "state", "to undo"),
         records=records,
     )
     listing.write([result], format_name)
@@ -55,7 +55,7 @@ def _records(conn: psycopg.Connection[Any]) -> list[listing.Record]:
         return int(row[0]) if row is not None else 0
 
     with translated():
-        enabled = count("SELECT pggit_chaos.is_enabled()::integer")
+        enabled = bool(count("SELECT pggit_chaos.is_enabled()::integer"))
         return [
             _record("enabled", enabled, extension.opt_in(conn, on=False)),
             _record("failpoints", count(_HOOKS), "SELECT * FROM pggit_chaos.uninstall_hooks();"),
@@ -80,9 +80,9 @@ def _records(conn: psycopg.Connection[Any]) -> list[listing.Record]:
         ]
 
 
-def _record(what: str, count: int, undo: str, *, harmful: bool = False) -> listing.Record:
+def _record(what: str, state: int, undo: str, *, harmful: bool = False) -> listing.Record:
     return listing.Record(
         name=what,
-        values={"what": what, "count": count, "to undo": undo if count else None},
-        failure=f"{count} {what}" if harmful and count else None,
+        values={"what": what, "state": state, "to undo": undo if state else None},
+        failure=f"{state} {what}" if harmful and state else None,
     )

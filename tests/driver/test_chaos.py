@@ -1,0 +1,243 @@
+"""The SQL functions as Python: what is armed, held or corrupted is undone on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from pggit_chaos.chaos import Chaos
+from pggit_chaos.cluster import Cluster
+from pggit_chaos.errors import (
+    ChangedSinceError,
+    ChaosError,
+    NotEnabledError,
+    NotInstalledError,
+    UsageError,
+)
+from pggit_chaos.extension import enable
+from pggit_chaos.target import Target
+
+Connection = psycopg.Connection[Any]
+
+COMMITS = "pggit.commits.insert.before"
+
+
+@pytest.fixture
+def chaos(conn: Connection) -> Chaos:
+    """Chaos with hooks in place, over an autocommit connection."""
+    chaos = Chaos(conn)
+    chaos.install_hooks()
+    return chaos
+
+
+@pytest.fixture
+def in_transactions(cluster: Cluster, database: str, chaos: Chaos) -> Iterator[Chaos]:
+    """Chaos in the same database over a connection that begins transactions by itself."""
+    with cluster.connect(database) as conn:
+        yield Chaos(conn)
+
+
+def _commit(chaos: Chaos) -> None:
+    Target(chaos.conn).commit("main", "a message")
+
+
+def _armed(chaos: Chaos) -> int:
+    row = chaos.conn.execute("SELECT count(*) FROM pggit_chaos.fault").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_fault_strikes_in_its_block_and_not_after_it(chaos: Chaos) -> None:
+    with chaos.fault(COMMITS, "error(40001)") as fault:
+        with pytest.raises(errors.SerializationFailure):
+            _commit(chaos)
+        assert (fault.hits, fault.fired) == (1, 1)
+    assert _armed(chaos) == 0
+    _commit(chaos)
+
+
+def test_the_counters_can_be_read_after_the_block(chaos: Chaos) -> None:
+    with chaos.fault(COMMITS, "off") as fault:
+        _commit(chaos)
+        _commit(chaos)
+    assert (fault.hits, fault.fired) == (2, 0)
+
+
+def test_the_hit_window_is_handed_on(chaos: Chaos) -> None:
+    with chaos.fault(COMMITS, "error(40001)", start_hit=2, end_hit=2) as fault:
+        _commit(chaos)
+        with pytest.raises(errors.SerializationFailure):
+            _commit(chaos)
+        _commit(chaos)
+    assert (fault.hits, fault.fired) == (3, 1)
+
+
+def test_an_error_in_the_block_disarms_and_passes(chaos: Chaos) -> None:
+    with pytest.raises(errors.SerializationFailure), chaos.fault(COMMITS, "error(40001)"):
+        _commit(chaos)
+    assert _armed(chaos) == 0
+
+
+def test_an_error_that_is_not_ours_disarms_and_passes(chaos: Chaos) -> None:
+    with pytest.raises(ZeroDivisionError), chaos.fault(COMMITS):
+        raise ZeroDivisionError
+    assert _armed(chaos) == 0
+
+
+def test_a_rollback_in_the_block_leaves_the_fault_armed(in_transactions: Chaos) -> None:
+    with in_transactions.fault(COMMITS, "error(40001)") as fault:
+        for _ in range(2):
+            with pytest.raises(errors.SerializationFailure):
+                _commit(in_transactions)
+            in_transactions.conn.rollback()
+    assert (fault.hits, fault.fired) == (2, 2)
+    assert _armed(in_transactions) == 0
+
+
+def test_a_failed_transaction_of_the_block_is_rolled_back(in_transactions: Chaos) -> None:
+    with in_transactions.fault(COMMITS, "error(40001)") as fault:
+        with pytest.raises(errors.SerializationFailure):
+            _commit(in_transactions)
+    assert fault.fired == 1
+    assert _armed(in_transactions) == 0
+
+
+def test_a_transaction_of_the_caller_is_left_to_the_caller(in_transactions: Chaos) -> None:
+    conn = in_transactions.conn
+    conn.execute("CREATE TABLE public.mine (i int)")
+    with in_transactions.fault(COMMITS, "off"):
+        _commit(in_transactions)
+    conn.rollback()
+    assert conn.execute("SELECT to_regclass('public.mine')").fetchone() == (None,)
+
+
+def test_counters_that_are_lost_are_not_invented(in_transactions: Chaos) -> None:
+    conn = in_transactions.conn
+    conn.execute("SELECT")  # from here on, the transaction is the caller's
+    with pytest.raises(errors.SerializationFailure):
+        with in_transactions.fault(COMMITS, "error(40001)") as fault:
+            _commit(in_transactions)
+    conn.rollback()
+    with pytest.raises(ChaosError, match="counters of the fault were lost"):
+        _ = fault.fired
+    assert _armed(in_transactions) == 0
+
+
+def test_a_fault_that_ends_the_session_raises_what_it_raises(chaos: Chaos) -> None:
+    with pytest.raises(errors.AdminShutdown), chaos.fault(COMMITS, "terminate"):
+        _commit(chaos)
+
+
+def test_an_unknown_failpoint_is_a_usage_error_that_names_near_ones(chaos: Chaos) -> None:
+    with pytest.raises(UsageError) as caught, chaos.fault("pggit.comits.insert.before"):
+        raise AssertionError("it was armed")
+    assert caught.value.sqlstate == "42704"
+    assert COMMITS in f"{caught.value.detail} {caught.value.hint}"
+
+
+def test_a_malformed_term_is_a_usage_error(in_transactions: Chaos) -> None:
+    with pytest.raises(UsageError), in_transactions.fault(COMMITS, "explode((("):
+        raise AssertionError("it was armed")
+    in_transactions.conn.execute("SELECT")  # the failed transaction is not left behind
+
+
+def test_a_database_that_is_not_enabled_says_what_to_run(chaos: Chaos) -> None:
+    enable(chaos.conn, on=False)
+    with pytest.raises(NotEnabledError) as caught, chaos.fault(COMMITS):
+        raise AssertionError("it was armed")
+    assert caught.value.hint is not None
+    assert "SET pggit_chaos.enabled = on" in caught.value.hint
+
+
+def test_disarm_all_counts(chaos: Chaos) -> None:
+    chaos.conn.execute("SELECT pggit_chaos.arm(%s)", (COMMITS,))
+    chaos.conn.execute("SELECT pggit_chaos.arm(%s)", (COMMITS,))
+    assert chaos.disarm_all() == 2
+    assert chaos.disarm_all() == 0
+
+
+def test_hooks_are_there_for_the_block_only(conn: Connection) -> None:
+    chaos = Chaos(conn)
+    with chaos.hooks():
+        assert chaos.hooks_installed()
+        assert chaos.trace("SELECT pggit.commit_changes('main', 'm', NULL)")
+    assert not chaos.hooks_installed()
+
+
+def test_hooks_that_were_there_before_stay(chaos: Chaos) -> None:
+    with chaos.hooks():
+        pass
+    assert chaos.hooks_installed()
+
+
+def test_hooks_are_counted_by_kind(conn: Connection) -> None:
+    chaos = Chaos(conn)
+    counts = {count.kind: count.installed for count in chaos.install_hooks()}
+    assert set(counts) == {"function", "table", "commit", "ddl"}
+    assert chaos.uninstall_hooks() == sum(counts.values())
+
+
+def test_a_corruption_is_there_for_the_block_only(conn: Connection) -> None:
+    chaos = Chaos(conn)
+    Target(conn).workload(steps=40)
+    before = chaos.state_digest()
+    with chaos.corruption("commit_parent_dangling") as corruption:
+        assert corruption.kind == "commit_parent_dangling"
+        assert corruption.rows == 1
+        assert chaos.state_digest() != before
+        assert chaos.fsck()
+    assert chaos.state_digest() == before
+    assert chaos.fsck() == []
+
+
+def test_an_error_in_the_block_heals_and_passes(conn: Connection) -> None:
+    chaos = Chaos(conn)
+    Target(conn).workload(steps=40)
+    with pytest.raises(ZeroDivisionError), chaos.corruption("commit_parent_dangling"):
+        raise ZeroDivisionError
+    assert chaos.fsck() == []
+
+
+def test_a_row_that_was_changed_since_is_not_overwritten(conn: Connection) -> None:
+    chaos = Chaos(conn)
+    Target(conn).workload(steps=40)
+    with pytest.raises(ChangedSinceError), chaos.corruption("commit_parent_dangling"):
+        conn.execute("UPDATE pggit.commits SET message = message || '!'")
+
+
+def test_a_sweep_judges_every_hit(chaos: Chaos) -> None:
+    outcomes = chaos.sweep("SELECT pggit.commit_changes('main', 'm', NULL)", ["40001"])
+    assert {outcome.outcome for outcome in outcomes} == {"surfaced"}
+    assert {outcome.sqlstate for outcome in outcomes} == {"40001"}
+    assert all(outcome.failure is None for outcome in outcomes)
+
+
+def test_drills_checks_kinds_and_digests_come_as_rows(conn: Connection) -> None:
+    chaos = Chaos(conn)
+    Target(conn).workload(steps=40)
+    drill = chaos.drill("commit_parent_dangling", seed=1)
+    assert drill.failure is None
+    kinds = {kind.kind: kind for kind in chaos.corruption_kinds()}
+    assert drill.kind in kinds
+    known = {check.check_id for check in chaos.integrity_checks()}
+    assert set(kinds[drill.kind].detected_by) <= known
+    assert {row.kind for row in chaos.drill_all()} <= set(kinds)
+    relations = {row.relation: row for row in chaos.digest()}
+    assert relations["pggit.commits"].row_count > 0
+
+
+def test_fsck_takes_names_and_refuses_unknown_ones(conn: Connection) -> None:
+    chaos = Chaos(conn)
+    assert chaos.fsck(["commit_parent_missing"], min_severity="error") == []
+    with pytest.raises(UsageError):
+        chaos.fsck(["no_such_check"])
+
+
+@pytest.mark.one_version
+def test_a_database_without_the_extension_says_so(cluster: Cluster, bare_database: str) -> None:
+    with cluster.connect(bare_database) as conn, pytest.raises(NotInstalledError):
+        Chaos(conn).fsck()
