@@ -57,30 +57,30 @@ def _versions(config: pytest.Config) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "version" in metafunc.fixturenames:
+    if "server_version" in metafunc.fixturenames:
         versions = _versions(metafunc.config)
         if metafunc.definition.get_closest_marker("one_version"):
             versions = versions[-1:]
         ids = [f"pg{version}" for version in versions]
-        metafunc.parametrize("version", versions, ids=ids, scope="session", indirect=True)
-    if "source" in metafunc.fixturenames:
+        metafunc.parametrize("server_version", versions, ids=ids, scope="session", indirect=True)
+    if "checkout" in metafunc.fixturenames:
         sources = metafunc.config.getoption("--chaos-pggit-source")
         ids = [source.name for source in sources] or ["none"]
-        metafunc.parametrize("source", sources or [None], ids=ids, scope="session", indirect=True)
+        metafunc.parametrize("checkout", sources or [None], ids=ids, scope="session", indirect=True)
 
 
 @pytest.fixture(scope="session")
-def version(request: pytest.FixtureRequest) -> str:
+def server_version(request: pytest.FixtureRequest) -> str:
     version: str = request.param
     return version
 
 
 @pytest.fixture(scope="session")
-def source(request: pytest.FixtureRequest) -> Path:
+def checkout(request: pytest.FixtureRequest) -> Path:
     if request.param is None:
         pytest.skip("not applicable: no --chaos-pggit-source was given")
-    source: Path = request.param
-    return source
+    path: Path = request.param
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -89,25 +89,25 @@ def fleet(pytestconfig: pytest.Config) -> Fleet:
 
 
 @pytest.fixture(scope="session")
-def cluster(fleet: Fleet, version: str) -> Cluster:
+def cluster(fleet: Fleet, server_version: str) -> Cluster:
     """A running server, of each version in turn.  Shared: leave it as it was."""
-    return fleet.cluster(version)
+    return fleet.cluster(server_version)
 
 
 @pytest.fixture
-def database(fleet: Fleet, version: str) -> Iterator[str]:
+def database(fleet: Fleet, server_version: str) -> Iterator[str]:
     """The name of a fresh database with the reference target and the extension, enabled."""
-    name = fleet.reference(version)
+    name = fleet.reference(server_version)
     yield name
-    fleet.drop(version, [name])
+    fleet.drop(server_version, [name])
 
 
 @pytest.fixture
-def bare_database(fleet: Fleet, version: str) -> Iterator[str]:
+def bare_database(fleet: Fleet, server_version: str) -> Iterator[str]:
     """The name of a fresh database without pgGit and without the extension."""
-    name = fleet.bare(version)
+    name = fleet.bare(server_version)
     yield name
-    fleet.drop(version, [name])
+    fleet.drop(server_version, [name])
 
 
 @pytest.fixture
@@ -119,13 +119,13 @@ def conn(cluster: Cluster, database: str) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def real_pggit(
-    cluster: Cluster, fleet: Fleet, version: str, source: Path
+    cluster: Cluster, fleet: Fleet, server_version: str, checkout: Path
 ) -> Iterator[psycopg.Connection[Any]]:
     """An autocommit connection to a fresh database with a real pgGit and the extension, enabled."""
-    name = fleet.real(version, source)
+    name = fleet.real(server_version, checkout)
     with cluster.connect(name, autocommit=True) as connection:
         yield connection
-    fleet.drop(version, [name])
+    fleet.drop(server_version, [name])
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

@@ -66,9 +66,9 @@ def bare_dsn(cluster: Cluster, bare_database: str) -> str:
 
 
 @pytest.fixture
-def bindir(fleet: Fleet, version: str) -> Path:
+def bindir(fleet: Fleet, server_version: str) -> Path:
     """Where the programs of the version under test are."""
-    return fleet.programs(version).bindir
+    return fleet.programs(server_version).bindir
 
 
 # -- help and usage ------------------------------------------------------

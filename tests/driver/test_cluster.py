@@ -27,9 +27,9 @@ PATIENCE = 30.0
 
 
 @pytest.fixture
-def programs(fleet: Fleet, version: str) -> Binaries:
+def programs(fleet: Fleet, server_version: str) -> Binaries:
     """The programs of the version that the test runs on."""
-    return fleet.programs(version)
+    return fleet.programs(server_version)
 
 
 @pytest.fixture

@@ -83,9 +83,9 @@ def test_script_and_extension_make_the_same_functions(
 
 
 def test_files_are_put_where_a_local_server_can_find_them(
-    tmp_path: Path, fleet: Any, version: str
+    tmp_path: Path, fleet: Any, server_version: str
 ) -> None:
-    with Cluster(programs=fleet.programs(version)) as cluster:
+    with Cluster(programs=fleet.programs(server_version)) as cluster:
         directory = cluster.programs.sharedir / "extension"
         for name in extension.files():
             (directory / name).unlink()

@@ -63,12 +63,12 @@ def test_a_nested_test_does_not_count() -> None:
 
 
 @pytest.fixture
-def with_pgtap(fleet: Fleet, version: str) -> Iterator[psycopg.Connection[Any]]:
+def with_pgtap(fleet: Fleet, server_version: str) -> Iterator[psycopg.Connection[Any]]:
     """A connection to a database with pgTAP."""
-    name = fleet.reference(version, pgtap=True)
-    with fleet.cluster(version).connect(name, options="-c search_path=public,tap") as conn:
+    name = fleet.reference(server_version, pgtap=True)
+    with fleet.cluster(server_version).connect(name, options="-c search_path=public,tap") as conn:
         yield conn
-    fleet.drop(version, [name])
+    fleet.drop(server_version, [name])
 
 
 def test_assertions_before_an_error_are_kept(with_pgtap: psycopg.Connection[Any]) -> None:
