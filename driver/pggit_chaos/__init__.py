@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pggit_chaos.chaos import Chaos
     from pggit_chaos.cluster import Cluster
     from pggit_chaos.errors import ChaosError
+    from pggit_chaos.target import Target
 
-__all__ = ["ChaosError", "Cluster"]
+__all__ = ["Chaos", "ChaosError", "Cluster", "Target"]
 
-_HOMES = {"ChaosError": "errors", "Cluster": "cluster"}
+_HOMES = {"Chaos": "chaos", "ChaosError": "errors", "Cluster": "cluster", "Target": "target"}
 
 
 def __getattr__(name: str) -> Any:

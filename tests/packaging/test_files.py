@@ -1,0 +1,152 @@
+"""The extension's files are the same whoever makes them: make, the wheel, the package."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import pggit_chaos
+from pggit_chaos import _script, extension
+from servers.fleet import ROOT
+
+ALLOWED_IN_ROOT = {
+    *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "META.json"),
+    *("hatch_build.py", "pyproject.toml", "pggit_chaos.control"),
+    *("sql", "driver", "tests", "docs", "benchmarks"),
+}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, built from the checkout by the tools that are here."""
+    target = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", target],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (path,) = target.glob("*.whl")
+    return path
+
+
+def test_a_checkout_makes_the_files_from_its_parts() -> None:
+    files = extension.files()
+    script = files[f"pggit_chaos--{extension.version()}.sql"]
+    for part in ROOT.glob("sql/[0-9]*/**/*.sql"):
+        assert part.read_bytes() in script
+
+
+def test_parts_are_joined_in_byte_order_of_their_paths(tmp_path: Path) -> None:
+    (tmp_path / "pggit_chaos.control").write_text("default_version = '1.2'\n")
+    for name in ("10_a/b.sql", "10_a/B.sql", "10_a/b/c.sql", "10_a/b-c.sql", "9_z/a.sql"):
+        path = tmp_path / "sql" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{name}\n")
+    (tmp_path / "sql/upgrades").mkdir()
+    (tmp_path / "sql/upgrades/pggit_chaos--1.1--1.2.sql").write_text("upgrade\n")
+    files = _script.build(tmp_path)
+    assert files["pggit_chaos--1.2.sql"].decode().split() == [
+        *("10_a/B.sql", "10_a/b-c.sql", "10_a/b.sql", "10_a/b/c.sql", "9_z/a.sql"),
+    ]
+    assert files["pggit_chaos--1.1--1.2.sql"] == b"upgrade\n"
+
+
+def test_make_makes_the_same_script() -> None:
+    subprocess.run(["make", "--silent"], cwd=ROOT, check=True)
+    name = f"pggit_chaos--{extension.version()}.sql"
+    assert (ROOT / "build/extension" / name).read_bytes() == extension.files()[name]
+
+
+def test_make_install_puts_the_files_where_pg_config_says(tmp_path: Path) -> None:
+    subprocess.run(["make", "--silent", "install", f"DESTDIR={tmp_path}"], cwd=ROOT, check=True)
+    installed = {path.name: path.read_bytes() for path in tmp_path.rglob("pggit_chaos*")}
+    assert installed == extension.files()
+
+
+def test_the_wheel_carries_the_same_files(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        carried = {
+            Path(name).name: archive.read(name)
+            for name in archive.namelist()
+            if name.startswith("pggit_chaos/_extension/")
+        }
+    assert carried == extension.files()
+
+
+def test_the_wheel_carries_the_reference_target_and_the_types(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    package = ROOT / "driver"
+    expected = {
+        path.relative_to(package).as_posix()
+        for pattern in ("**/*.py", "**/*.sql", "**/py.typed")
+        for path in package.glob(pattern)
+    }
+    assert expected <= names
+
+
+def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from pggit_chaos import extension, reference\n"
+        "assert extension.__file__.startswith(sys.path[0]), extension.__file__\n"
+        "print(extension.version(), len(extension.files()), len(reference.scripts()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    version, files, scripts = done.stdout.split()
+    assert version == extension.version()
+    assert int(files) == len(extension.files())
+    assert int(scripts) >= 1
+
+
+def test_there_is_one_version() -> None:
+    meta = json.loads((ROOT / "META.json").read_text())
+    assert meta["version"] == extension.version()
+    (provided,) = meta["provides"].values()
+    assert provided["version"] == extension.version()
+    assert provided["file"].endswith(f"pggit_chaos--{extension.version()}.sql")
+
+
+def test_the_changelog_begins_with_what_is_unreleased() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert re.findall(r"^## \[(.+?)\]", changelog, re.MULTILINE)[0] == "Unreleased"
+
+
+def test_the_root_holds_what_it_is_meant_to() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    entries = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    assert {entry for entry in entries if not entry.startswith(".")} <= ALLOWED_IN_ROOT
+
+
+def test_what_the_package_names_is_there_and_sorted() -> None:
+    names = pggit_chaos.__all__
+    assert names == sorted(names)
+    assert all(getattr(pggit_chaos, name) for name in names)
+    with pytest.raises(AttributeError):
+        _ = pggit_chaos.no_such_name
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    code = "import sys, pggit_chaos; print([m for m in ('psycopg', 'rich') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "driver/pggit_chaos").rglob("*.py")), ids=lambda path: path.name
+)
+def test_a_module_stays_readable_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
