@@ -273,6 +273,14 @@ class Target:
         work = Workload(self, seed)
         return [work.step() for _ in range(steps)]
 
+    def furnish(self, seed: int = 0, steps: int = 30) -> list[str]:
+        """Do a workload that leaves something of everything that can be corrupted."""
+        from pggit_chaos.workload import Workload
+
+        self._spend_first_branch_id()
+        work = Workload(self, seed)
+        return [*(work.step() for _ in range(steps)), *work.leave_something()]
+
     # -- how it is done --------------------------------------------------
 
     def _spend_first_branch_id(self) -> None:

@@ -70,7 +70,7 @@ def open_workbench(
         if workload:
             from pggit_chaos.target import Target
 
-            Target(bench.conn).workload(steps=WORKLOAD_STEPS)
+            Target(bench.conn).furnish(steps=WORKLOAD_STEPS)
         yield bench
 
 

@@ -38,26 +38,37 @@ class Workload:
             self._merge: 2,
             self._delete_branch: 1,
             self._increment_version: 2,
+            self._branch_data: 1,
+            self._diverge: 1,
         }
 
     def step(self) -> str:
         """Do one step and say what it was, or that pgGit failed at it by itself."""
         while True:
             (chosen,) = self._random.choices(list(self._steps), weights=list(self._steps.values()))
-            try:
-                with self._target.conn.transaction():
-                    done = chosen()
-            except NotApplicableError:
-                del self._steps[chosen]
-            except psycopg.Error as error:
-                if self._target.conn.closed:
-                    raise
-                del self._steps[chosen]
-                name = chosen.__name__.strip("_").replace("_", " ")
-                return f"{name}: fails by itself with {error.sqlstate}"
-            else:
-                if done is not None:
-                    return done
+            done = self._do(chosen)
+            if done is not None:
+                return done
+
+    def leave_something(self) -> list[str]:
+        """Do once more what leaves rows that others may undo; return what was done."""
+        chosen = [self._create_table, self._branch_data, self._create_table, self._create_branch]
+        chosen += [self._commit, self._diverge, self._create_branch, self._create_table]
+        return [done for each in chosen if each in self._steps and (done := self._do(each))]
+
+    def _do(self, chosen: Callable[[], str | None]) -> str | None:
+        try:
+            with self._target.conn.transaction():
+                return chosen()
+        except NotApplicableError:
+            del self._steps[chosen]
+            return None
+        except psycopg.Error as error:
+            if self._target.conn.closed:
+                raise
+            del self._steps[chosen]
+            name = chosen.__name__.strip("_").replace("_", " ")
+            return f"{name}: fails by itself with {error.sqlstate}"
 
     # Each returns what it did, or None where there is nothing to do it with yet.
 
@@ -77,10 +88,7 @@ class Workload:
         table = self._pick(self._tables)
         if table is None:
             return None
-        column = self._name("column")
-        self._execute(
-            "ALTER TABLE public.{} ADD COLUMN {} text", *map(sql.Identifier, (table, column))
-        )
+        self._add_column(table)
         return f"alter table {table}"
 
     def _create_index(self) -> str | None:
@@ -146,6 +154,30 @@ class Workload:
             self._target.object_id(table), description=f"step {self._count}"
         )
         return f"increment version of {table}"
+
+    def _branch_data(self) -> str | None:
+        table = self._pick(self._tables)
+        if table is None:
+            return None
+        branch = self._name("data")
+        self._target.create_data_branch(table, branch)
+        self._tables.remove(table)  # some pgGits put a view in its place
+        return f"branch data of {table}"
+
+    def _diverge(self) -> str | None:
+        table, branch = self._pick(self._tables), self._pick(self._branches)
+        if table is None or branch is None:
+            return None
+        for side in (branch, "main"):
+            self._target.switch_branch(side)
+            self._add_column(table)
+        self._target.merge(branch, "main", message=f"merge {branch}")
+        self._branches.remove(branch)
+        return f"change {table} on {branch} and on main, and merge"
+
+    def _add_column(self, table: str) -> None:
+        names = (table, self._name("column"))
+        self._execute("ALTER TABLE public.{} ADD COLUMN {} text", *map(sql.Identifier, names))
 
     def _pick(self, names: list[str]) -> str | None:
         return self._random.choice(names) if names else None

@@ -96,6 +96,13 @@ def test_the_same_seed_does_the_same_work(cluster: Cluster, conn: Connection) ->
     assert first == again != other
 
 
+def test_furnishing_leaves_something_for_every_corruption(conn: Connection) -> None:
+    Target(conn).furnish(seed=5)
+    rows = conn.execute("SELECT kind, detected FROM pggit_chaos.drill_all()").fetchall()
+    assert rows
+    assert [kind for kind, detected in rows if not detected] == []
+
+
 def test_a_workload_leaves_a_healthy_pggit(conn: Connection) -> None:
     Target(conn).workload(seed=3, steps=80)
     assert conn.execute("SELECT * FROM pggit_chaos.fsck()").fetchall() == []
