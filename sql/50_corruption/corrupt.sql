@@ -81,44 +81,51 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_relation regclass := kind.relation;
-    v_images   text;
-    v_step     record;
 BEGIN
     -- Nobody may change a victim between its image and its damage.
     EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', v_relation);
-    v_images := CASE kind.method
-        WHEN 'update' THEN
-            'SELECT t.ctid, (t.*)::text, jsonb_populate_record(t.*, d.change)::text'
-            '  FROM (%2$s) AS d JOIN ONLY %1$s AS t ON t.ctid = d.victim'
-        WHEN 'delete' THEN
-            'SELECT t.ctid, (t.*)::text, NULL'
-            '  FROM (%2$s) AS d JOIN ONLY %1$s AS t ON t.ctid = d.victim'
-        WHEN 'insert' THEN
-            'SELECT NULL::tid, NULL, jsonb_populate_record(NULL::%1$s, d.new_row)::text'
-            '  FROM (%2$s) AS d'
-    END;
-    FOR v_step IN
-        EXECUTE format('WITH victim(place, before, after) AS MATERIALIZED (' || v_images || '),'
-                       ' numbered AS (SELECT v.*, (row_number() OVER ('
-                       '     ORDER BY v.before COLLATE "C", v.after COLLATE "C"))::integer AS step'
-                       '   FROM victim AS v),'
-                       ' image AS (INSERT INTO @extschema@._corruption_image'
-                       '    (corruption_id, step, method, object, before, after, shape)'
-                       ' SELECT $2, n.step, ''row'', $3, n.before, n.after, $4 FROM numbered AS n)'
-                       ' SELECT n.* FROM numbered AS n ORDER BY n.step',
-                       v_relation, kind.query)
-          USING seed, corruption_id, v_relation::text, @extschema@._row_shape(v_relation)
-    LOOP
-        -- The row as it is now: a generated column has followed the others.
-        UPDATE @extschema@._corruption_image AS i
-           SET after = @extschema@._replace_row(v_relation, v_step.place, v_step.after)
-         WHERE i.corruption_id = _corrupt_rows.corruption_id
-           AND i.step = v_step.step;
-    END LOOP;
+    EXECUTE format('INSERT INTO @extschema@._corruption_image'
+                   '    (corruption_id, step, method, object, before, after, shape)'
+                   ' SELECT $2, row_number() OVER ('
+                   '            ORDER BY d.before COLLATE "C", d.after COLLATE "C"),'
+                   '        ''row'', $3, d.before, d.after, $4'
+                   '   FROM (%s) AS d(before, after)'
+                   '  WHERE d.before IS DISTINCT FROM d.after',
+                   @extschema@._damaged_rows(kind))
+      USING seed, corruption_id, v_relation::text, @extschema@._row_shape(v_relation);
+    -- The row as it is then: a generated column has followed the others.
+    UPDATE @extschema@._corruption_image AS i
+       SET after = @extschema@._replace_row(
+               v_relation,
+               CASE WHEN i.before IS NOT NULL
+                    THEN @extschema@._find_row(v_relation, i.before) END,
+               i.after)
+     WHERE i.corruption_id = _corrupt_rows.corruption_id;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._corrupt_rows(bigint, @extschema@._corruption_kind, bigint) IS
     'Updates, deletes or inserts the rows that a kind of corruption chooses, images first.';
+
+CREATE FUNCTION @extschema@._damaged_rows(kind @extschema@._corruption_kind)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT format(CASE kind.method
+                      WHEN 'update' THEN
+                          'SELECT (t.*)::text, jsonb_populate_record(t.*, d.change)::text'
+                          '  FROM (%2$s) AS d JOIN ONLY %1$s AS t ON t.ctid = d.victim'
+                      WHEN 'delete' THEN
+                          'SELECT (t.*)::text, NULL'
+                          '  FROM (%2$s) AS d JOIN ONLY %1$s AS t ON t.ctid = d.victim'
+                      WHEN 'insert' THEN
+                          'SELECT NULL, jsonb_populate_record(NULL::%1$s, d.new_row)::text'
+                          '  FROM (%2$s) AS d'
+                  END, kind.relation::regclass, kind.query);
+$function$;
+COMMENT ON FUNCTION @extschema@._damaged_rows(@extschema@._corruption_kind) IS
+    'Makes the query for the images before and after of the rows that a kind of corruption chooses.';
 
 CREATE FUNCTION @extschema@._corrupt_sequences(
     corruption_id bigint, kind @extschema@._corruption_kind, seed bigint)

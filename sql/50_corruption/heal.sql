@@ -4,8 +4,8 @@
 -- Undo corruptions exactly, by their images.  heal() answers false where there
 -- is nothing left to do; heal_all() answers how many it healed, newest first.
 -- What was changed since is not overwritten: PC005 names it, and nothing is
--- healed.  Writes: pgGit's metadata, _corruption.  Locks: the rows, tables or
--- sequences that the corruption damaged.
+-- healed.  They need no opt-in: they put pgGit back.  Writes: pgGit's metadata,
+-- _corruption.  Locks: the rows, tables or sequences that the corruption damaged.
 -- Calls: _heal.
 --
 CREATE FUNCTION @extschema@.heal(corruption_id bigint)
@@ -16,7 +16,6 @@ AS $function$
 DECLARE
     v_healed boolean;
 BEGIN
-    PERFORM @extschema@._require_enabled();
     PERFORM @extschema@._require_value(corruption_id, 'corruption_id');
     SELECT c.healed_at IS NOT NULL INTO v_healed
       FROM @extschema@._corruption AS c
@@ -49,7 +48,6 @@ DECLARE
     v_id    bigint;
     v_count integer := 0;
 BEGIN
-    PERFORM @extschema@._require_enabled();
     FOR v_id IN
         SELECT c.corruption_id
           FROM @extschema@._corruption AS c

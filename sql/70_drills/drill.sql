@@ -16,20 +16,10 @@ RETURNS TABLE (
     unrelated   text[],
     healed      boolean,
     elapsed     interval)
-LANGUAGE plpgsql
+LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $function$
-BEGIN
-    PERFORM @extschema@._require_enabled();
-    PERFORM @extschema@._require_value(drill.kind, 'kind');
-    PERFORM @extschema@._require_value(seed, 'seed');
-    PERFORM @extschema@._require_pggit();
-    PERFORM @extschema@._require_replica_role();
-    RETURN QUERY
-        SELECT d.*
-          FROM @extschema@._drill(@extschema@._corruption_kind_named(drill.kind), seed,
-                                  @extschema@._findings(), @extschema@.state_digest()) AS d;
-END;
+    SELECT d.* FROM @extschema@._drill_named(drill.kind, drill.seed) AS d;
 $function$;
 COMMENT ON FUNCTION @extschema@.drill(text, bigint) IS
     'Corrupts in the named way, sees that fsck() finds exactly that, heals it, sees that nothing remains, and rolls all of it back.';
@@ -79,10 +69,38 @@ COMMENT ON FUNCTION @extschema@.drill_all(text, bigint) IS
     'Drills each kind of corruption that applies, of one category or of all; a row of NULLs where there is nothing to corrupt.';
 
 --
--- _drill(kind, seed, findings, digest), _findings(), _require_category(category)
+-- _drill_named(name, seed), _drill(kind, seed, findings, digest),
+-- _drill_heals(corruption_id), _findings(), _require_category(category)
 --
--- The findings and the digest are those of the database as it stands.
+-- PL/pgSQL does not allow an argument and a column of one name, as drill() has
+-- them.  The findings and the digest are those of the database as it stands.
 --
+CREATE FUNCTION @extschema@._drill_named(name text, seed bigint)
+RETURNS TABLE (
+    kind        text,
+    detected    boolean,
+    detected_by text[],
+    unrelated   text[],
+    healed      boolean,
+    elapsed     interval)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM @extschema@._require_enabled();
+    PERFORM @extschema@._require_value(name, 'kind');
+    PERFORM @extschema@._require_value(seed, 'seed');
+    PERFORM @extschema@._require_pggit();
+    PERFORM @extschema@._require_replica_role();
+    RETURN QUERY
+        SELECT d.*
+          FROM @extschema@._drill(@extschema@._corruption_kind_named(name), seed,
+                                  @extschema@._findings(), @extschema@.state_digest()) AS d;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._drill_named(text, bigint) IS
+    'Drills one kind of corruption, known by its name.';
+
 CREATE FUNCTION @extschema@._drill(
     corruption_kind @extschema@._corruption_kind, seed bigint, findings jsonb, digest text)
 RETURNS TABLE (

@@ -13,6 +13,7 @@ $query$
 SELECT b.ctid AS victim,
        jsonb_build_object('storage_efficiency', 250) AS change
   FROM ONLY pggit.branches AS b
+ WHERE COALESCE(b.storage_efficiency, 0) BETWEEN 0 AND 100
  ORDER BY @extschema@._pick($1, b.name), b.id
  LIMIT 1
 $query$);

@@ -13,6 +13,7 @@ $query$
 SELECT b.ctid AS victim,
        jsonb_build_object('head_commit_hash', md5('lost ' || b.name)) AS change
   FROM ONLY pggit.branches AS b
+ WHERE b.head_commit_hash IS DISTINCT FROM md5('lost ' || b.name)
  ORDER BY @extschema@._pick($1, b.name), b.id
  LIMIT 1
 $query$);

@@ -16,6 +16,10 @@ WITH chosen AS (
                ORDER BY @extschema@._pick($1, b.name), b.id) AS place
       FROM ONLY pggit.branches AS b
      WHERE b.name <> 'main'
+       AND NOT EXISTS (SELECT
+                         FROM ONLY pggit.branches AS p
+                        WHERE p.id = b.parent_branch_id
+                          AND p.parent_branch_id = b.id)
      ORDER BY place
      LIMIT 2)
 SELECT c.ctid AS victim,

@@ -15,6 +15,8 @@ SELECT b.ctid AS victim,
                                                  FROM ONLY pggit.branches AS k)) AS change
   FROM ONLY pggit.branches AS b
  WHERE b.name <> 'main'
+   AND (b.parent_branch_id IS NULL
+        OR b.parent_branch_id IN (SELECT k.id FROM ONLY pggit.branches AS k))
  ORDER BY @extschema@._pick($1, b.name), b.id
  LIMIT 1
 $query$);

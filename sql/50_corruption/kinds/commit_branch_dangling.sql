@@ -14,6 +14,7 @@ SELECT c.ctid AS victim,
        jsonb_build_object('branch_id', (SELECT max(b.id) + 1000
                                           FROM ONLY pggit.branches AS b)) AS change
   FROM ONLY pggit.commits AS c
+ WHERE c.branch_id IN (SELECT b.id FROM ONLY pggit.branches AS b)
  ORDER BY @extschema@._pick($1, c.id::text), c.id
  LIMIT 1
 $query$);

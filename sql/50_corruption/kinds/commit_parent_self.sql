@@ -14,6 +14,10 @@ $query$
 SELECT c.ctid AS victim,
        jsonb_build_object('parent_commit_hash', c.hash) AS change
   FROM ONLY pggit.commits AS c
+ WHERE NOT EXISTS (SELECT
+                     FROM ONLY pggit.commits AS p
+                    WHERE p.hash = c.parent_commit_hash
+                      AND p.parent_commit_hash = c.hash)
  ORDER BY @extschema@._pick($1, c.id::text), c.id
  LIMIT 1
 $query$);

@@ -13,7 +13,7 @@ $query$
 SELECT c.ctid AS victim,
        jsonb_build_object('authored_at', c.committed_at + interval '1 hour') AS change
   FROM ONLY pggit.commits AS c
- WHERE c.committed_at IS NOT NULL
+ WHERE c.committed_at >= COALESCE(c.authored_at, c.committed_at)
  ORDER BY @extschema@._pick($1, c.id::text), c.id
  LIMIT 1
 $query$);

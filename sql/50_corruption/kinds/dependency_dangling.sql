@@ -15,6 +15,7 @@ SELECT d.ctid AS victim,
        jsonb_build_object('depends_on_id', (SELECT max(o.id) + 1000
                                               FROM ONLY pggit.objects AS o)) AS change
   FROM ONLY pggit.dependencies AS d
+ WHERE d.depends_on_id IN (SELECT o.id FROM ONLY pggit.objects AS o)
  ORDER BY @extschema@._pick($1, d.id::text), d.id
  LIMIT 1
 $query$);

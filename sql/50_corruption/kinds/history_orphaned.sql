@@ -20,6 +20,7 @@ SELECT h.ctid AS victim,
          GROUP BY k.object_id
         HAVING count(*) > 1) AS first ON first.id = h.id
  WHERE h.change_type <> 'DROP'
+   AND h.object_id IN (SELECT o.id FROM ONLY pggit.objects AS o)
  ORDER BY @extschema@._pick($1, h.id::text), h.id
  LIMIT 1
 $query$);

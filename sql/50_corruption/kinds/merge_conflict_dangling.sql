@@ -15,6 +15,7 @@ SELECT m.ctid AS victim,
        jsonb_build_object('branch_b', md5(string_agg(b.name, ' '))) AS change
   FROM (SELECT k.ctid
           FROM ONLY pggit.merge_conflicts AS k
+         WHERE k.branch_b IN (SELECT b.name FROM ONLY pggit.branches AS b)
          ORDER BY @extschema@._pick($1, k.id::text), k.id
          LIMIT 1) AS m
  CROSS JOIN ONLY pggit.branches AS b

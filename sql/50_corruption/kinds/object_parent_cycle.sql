@@ -15,6 +15,7 @@ SELECT t.ctid AS victim,
   FROM ONLY pggit.objects AS t
   JOIN ONLY pggit.objects AS c ON c.parent_id = t.id AND c.object_type = 'COLUMN'
  WHERE t.object_type = 'TABLE'
+   AND t.parent_id IS NULL
  GROUP BY t.ctid, t.id
  ORDER BY @extschema@._pick($1, t.id::text), t.id
  LIMIT 1

@@ -15,6 +15,8 @@ SELECT o.ctid AS victim,
                                           FROM ONLY pggit.objects AS k)) AS change
   FROM ONLY pggit.objects AS o
  WHERE o.object_type = 'COLUMN'
+   AND (o.parent_id IS NULL
+        OR o.parent_id IN (SELECT k.id FROM ONLY pggit.objects AS k))
  ORDER BY @extschema@._pick($1, o.id::text), o.id
  LIMIT 1
 $query$);

@@ -11,7 +11,8 @@ VALUES (
     'sequence', NULL,
 $query$
 SELECT 'pggit.trinity_id_seq'::regclass AS sequence, 1 AS last_value, false AS is_called
- WHERE EXISTS (SELECT
+ WHERE pg_sequence_last_value('pggit.trinity_id_seq'::regclass) IS NOT NULL
+   AND EXISTS (SELECT
                  FROM ONLY pggit.commits AS c
                 WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$')
 $query$);
