@@ -13,6 +13,7 @@ CREATE TABLE @extschema@._fault (
     scope         text        NOT NULL,
     pid           integer,
     backend_start timestamptz,
+    incarnation   timestamptz NOT NULL,
     start_hit     bigint      NOT NULL CHECK (start_hit >= 1),
     end_hit       bigint      CHECK (end_hit >= start_hit),
     seed          bigint      NOT NULL,
@@ -25,5 +26,9 @@ COMMENT ON TABLE @extschema@._fault IS
 
 CREATE SEQUENCE @extschema@._fault_id;
 COMMENT ON SEQUENCE @extschema@._fault_id IS 'Numbers the faults.';
+COMMENT ON COLUMN @extschema@._fault.pid IS
+    'The session of scope session or pid:N, with the time of its start; else NULL.';
+COMMENT ON COLUMN @extschema@._fault.incarnation IS
+    'Of the server at the time of arming: no fault outlives a crash or a restart.';
 COMMENT ON COLUMN @extschema@._fault.pattern IS 'The failpoint as a pattern for LIKE.';
 COMMENT ON COLUMN @extschema@._fault.program IS 'The term, parsed: one element a step.';

@@ -5,8 +5,17 @@
 --
 -- Disarmed, it tests one setting and is out.  Its body is ATOMIC: names and
 -- operators are bound here and now and need no search_path, and so PostgreSQL
--- can inline it into the IF that calls it.  Always answers false.
+-- can inline it, and _armed() in it, into the IF that calls it.  Always answers
+-- false.
 --
+CREATE FUNCTION @extschema@._armed()
+RETURNS boolean
+LANGUAGE sql
+STABLE
+RETURN current_setting('pggit_chaos.armed', true) = 'on' OR @extschema@._armed_for_others();
+COMMENT ON FUNCTION @extschema@._armed() IS
+    'Answers whether any fault may be armed for this session.';
+
 CREATE FUNCTION @extschema@._hit_armed(failpoint text)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -25,7 +34,7 @@ CREATE FUNCTION @extschema@.hit(failpoint text)
 RETURNS boolean
 LANGUAGE sql
 VOLATILE
-RETURN CASE WHEN current_setting('pggit_chaos.armed', true) = 'on'
+RETURN CASE WHEN @extschema@._armed()
             THEN @extschema@._hit_armed(failpoint)
             ELSE false
        END;
@@ -49,7 +58,7 @@ AS $function$
 DECLARE
     v_verdict jsonb;
 BEGIN
-    IF current_setting('pggit_chaos.armed', true) = 'on' THEN
+    IF @extschema@._armed() THEN
         v_verdict := @extschema@._strike(concat_ws('.', TG_ARGV[0], lower(TG_OP), TG_ARGV[1]));
         IF v_verdict ? 'skip' THEN
             RETURN NULL;
@@ -75,7 +84,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    IF current_setting('pggit_chaos.armed', true) = 'on' THEN
+    IF @extschema@._armed() THEN
         PERFORM @extschema@._strike(
             CASE TG_EVENT
                 WHEN 'ddl_command_start' THEN format('ddl.%s.start', TG_TAG)

@@ -148,11 +148,11 @@ BEGIN
         SELECT t.phase, t.form
           FROM (VALUES
                    ('before', 'CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW WHEN (current_setting(''pggit_chaos.armed'', true) '
-                              '= ''on'') EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
+                              'FOR EACH ROW WHEN (@extschema@._armed()) '
+                              'EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
                    ('after',  'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW WHEN (current_setting(''pggit_chaos.armed'', true) '
-                              '= ''on'') EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
+                              'FOR EACH ROW WHEN (@extschema@._armed()) '
+                              'EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
                    ('commit', 'CREATE CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
                               'DEFERRABLE INITIALLY DEFERRED '
                               'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)')

@@ -3,9 +3,12 @@
 --
 -- Arms one fault and answers its id.  A * in the failpoint matches any run of
 -- characters; the hits of all that match are counted together.  The hit window
--- start_hit to end_hit counts from 1.  Writes: _fault, the counters of a slot,
--- the setting pggit_chaos.armed of this session.  Locks: none beyond the row.
--- Undone by disarm(), by rollback, by expiry, and by the end of the session.
+-- start_hit to end_hit counts from 1.  Other sessions learn of it when the
+-- transaction commits.  Writes: _fault, the sequences of a slot; for scope
+-- session the setting pggit_chaos.armed, for the others what _share_faults()
+-- writes.  Locks: none beyond the row and what _share_faults() locks.  Undone by
+-- disarm(), by rollback, by expiry, by the end of the session that it is bound
+-- to, and by a crash or restart of the server.
 --
 CREATE FUNCTION @extschema@.arm(failpoint text, term text DEFAULT 'error',
                                 scope text DEFAULT 'session', start_hit bigint DEFAULT 1,
@@ -26,15 +29,8 @@ BEGIN
     PERFORM @extschema@._require_value(seed, 'seed');
     PERFORM @extschema@._require_value(expires, 'expires');
     PERFORM @extschema@._require_window(start_hit, end_hit, expires);
-    IF scope <> 'session' THEN
-        RAISE EXCEPTION 'invalid scope "%"', scope
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'The scope is ''session''.';
-    END IF;
     v_failpoint := @extschema@._resolve_failpoint(failpoint);
-    RETURN @extschema@._arm_session(v_failpoint, term,
-                                    @extschema@._parse_term(term, v_failpoint),
-                                    start_hit, end_hit, seed, expires);
+    RETURN @extschema@._arm(v_failpoint, term, scope, start_hit, end_hit, seed, expires);
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@.arm(text, text, text, bigint, bigint, bigint, interval) IS
@@ -63,10 +59,61 @@ $function$;
 COMMENT ON FUNCTION @extschema@._require_window(bigint, bigint, interval) IS
     'Raises 22023 for a hit window or an expiry that cannot be.';
 
-CREATE FUNCTION @extschema@._arm_session(failpoint text, term text, program jsonb,
-                                         start_hit bigint, end_hit bigint, seed bigint,
-                                         expires interval)
+--
+-- _arm(failpoint, term, scope, start_hit, end_hit, seed, expires)
+--
+-- As arm(), for a failpoint that is known to exist.
+--
+CREATE FUNCTION @extschema@._arm(failpoint text, term text, scope text DEFAULT 'session',
+                                 start_hit bigint DEFAULT 1, end_hit bigint DEFAULT NULL,
+                                 seed bigint DEFAULT 0, expires interval DEFAULT '1 hour')
 RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_fault jsonb;
+BEGIN
+    PERFORM @extschema@._forget_dead_faults();
+    SELECT @extschema@._insert_fault(jsonb_build_object(
+               'failpoint', failpoint,
+               'pattern', @extschema@._failpoint_pattern(failpoint),
+               'term', term,
+               'program', @extschema@._parse_term(term, failpoint),
+               'scope', scope,
+               'pid', s.pid,
+               'backend_start', s.backend_start,
+               'incarnation', @extschema@._incarnation(),
+               'start_hit', start_hit,
+               'end_hit', end_hit,
+               'seed', seed,
+               'armed_at', n.now,
+               'expires_at', n.now + expires,
+               'armed_by', session_user))
+      INTO v_fault
+      FROM @extschema@._parse_scope(scope) AS s
+     CROSS JOIN clock_timestamp() AS n(now);
+    IF scope = 'session' THEN
+        PERFORM set_config('pggit_chaos.armed', 'on', false);
+    ELSE
+        PERFORM @extschema@._require_replica_role();
+        PERFORM @extschema@._share_faults(add => jsonb_build_array(v_fault));
+    END IF;
+    RETURN (v_fault -> 'fault_id')::bigint;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._arm(text, text, text, bigint, bigint, bigint, interval) IS
+    'Arms a fault at a failpoint that is known to exist and answers its id.';
+
+--
+-- _insert_fault(fault)
+--
+-- Gives a fault, a row of _fault as JSON, an id and a slot, and sets the sequences
+-- of the slot.  A slot that looks free can belong to a fault that this transaction
+-- does not see.
+--
+CREATE FUNCTION @extschema@._insert_fault(fault jsonb)
+RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -74,36 +121,29 @@ DECLARE
     v_id   bigint;
     v_slot integer;
 BEGIN
-    PERFORM @extschema@._forget_dead_faults();
     FOR v_attempt IN 1 .. 64 LOOP
         v_id := nextval('@extschema@._fault_id');
         v_slot := v_id % 64;
-        EXIT WHEN NOT EXISTS (SELECT FROM @extschema@._fault AS f WHERE f.slot = v_slot);
-        v_slot := NULL;
+        CONTINUE WHEN EXISTS (SELECT FROM @extschema@._fault AS f WHERE f.slot = v_slot);
+        fault := fault || jsonb_build_object('fault_id', v_id, 'slot', v_slot);
+        BEGIN
+            INSERT INTO @extschema@._fault
+            SELECT r.* FROM jsonb_populate_record(NULL::@extschema@._fault, fault) AS r;
+        EXCEPTION WHEN unique_violation THEN
+            CONTINUE;
+        END;
+        PERFORM setval(@extschema@._counter(v_slot, 'hits'), 0, true),
+                setval(@extschema@._counter(v_slot, 'fired'), 0, true),
+                setval(@extschema@._counter(v_slot, 'released'), v_id << 20, true);
+        RETURN fault;
     END LOOP;
-    IF v_slot IS NULL THEN
-        RAISE EXCEPTION 'no more than 64 faults can be armed at a time'
-            USING ERRCODE = 'PC006',
-                  HINT = 'SELECT pggit_chaos.disarm_all();';
-    END IF;
-    PERFORM setval(@extschema@._counter(v_slot, c.name), 0, true)
-       FROM (VALUES ('hits'), ('fired')) AS c(name);
-    INSERT INTO @extschema@._fault (fault_id, slot, failpoint, pattern, term, program, scope,
-                                    pid, backend_start, start_hit, end_hit, seed,
-                                    armed_at, expires_at, armed_by)
-    SELECT v_id, v_slot, failpoint,
-           @extschema@._failpoint_pattern(failpoint),
-           term, program, 'session',
-           a.pid, a.backend_start, start_hit, end_hit, seed,
-           clock_timestamp(), clock_timestamp() + expires, session_user
-      FROM pg_catalog.pg_stat_activity AS a
-     WHERE a.pid = pg_backend_pid();
-    PERFORM set_config('pggit_chaos.armed', 'on', false);
-    RETURN v_id;
+    RAISE EXCEPTION 'no more than 64 faults can be armed at a time'
+        USING ERRCODE = 'PC006',
+              HINT = 'SELECT pggit_chaos.disarm_all();';
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._arm_session(text, text, jsonb, bigint, bigint, bigint, interval) IS
-    'Arms a fault for this session in a free slot and answers its id.';
+COMMENT ON FUNCTION @extschema@._insert_fault(jsonb) IS
+    'Stores a fault, given as a row of _fault, under an id and in a free slot.';
 
 --
 -- _resolve_failpoint(failpoint)

@@ -2,22 +2,20 @@
 -- disarm(fault_id), disarm_all()
 --
 -- Remove one fault, or every fault of every session.  Answer whether there was
--- one, and how many.  Ask for no opt-in: ending a fault is always allowed.
--- Write: _fault, the setting pggit_chaos.armed of this session.
+-- one, and how many.  A session that waits in one goes on.  They hold at once and
+-- for every session, even if this transaction rolls back; they ask for no opt-in:
+-- ending a fault is always allowed.  Write: _fault, the sequence "released", the
+-- setting pggit_chaos.armed of this session, what _share_faults() writes.
+-- Locks: what _share_faults() locks.
 --
 CREATE FUNCTION @extschema@.disarm(fault_id bigint)
 RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_found boolean;
 BEGIN
     PERFORM @extschema@._require_value(fault_id, 'fault_id');
-    DELETE FROM @extschema@._fault AS f WHERE f.fault_id = disarm.fault_id;
-    v_found := FOUND;
-    PERFORM @extschema@._settle_armed();
-    RETURN v_found;
+    RETURN @extschema@._disarm(ARRAY[fault_id]) > 0;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@.disarm(bigint) IS
@@ -28,40 +26,55 @@ RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_count integer;
 BEGIN
-    DELETE FROM @extschema@._fault;
-    GET DIAGNOSTICS v_count = ROW_COUNT;
-    PERFORM @extschema@._settle_armed();
-    RETURN v_count;
+    RETURN @extschema@._disarm(ARRAY(SELECT f.fault_id FROM @extschema@._fault AS f));
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@.disarm_all() IS
     'Removes every fault of every session and answers how many there were.';
 
 --
--- _settle_armed()
+-- _disarm(fault_ids)
 --
--- Lets the hit path of this session rest where nothing is armed for it.
+-- Marks the faults as disarmed first, for everybody to see, and tidies up then.
 --
-CREATE FUNCTION @extschema@._settle_armed()
-RETURNS void
-LANGUAGE sql
+CREATE FUNCTION @extschema@._disarm(fault_ids bigint[])
+RETURNS integer
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT set_config('pggit_chaos.armed', 'off', false)
-     WHERE current_setting('pggit_chaos.armed', true) = 'on'
-       AND NOT EXISTS (SELECT FROM @extschema@._fault AS f WHERE f.pid = pg_backend_pid());
+DECLARE
+    v_shared boolean;
+    v_count  integer;
+BEGIN
+    PERFORM @extschema@._mark_disarmed(f.fault_id, f.slot)
+       FROM @extschema@._fault AS f
+      WHERE f.fault_id = ANY (fault_ids);
+    SELECT COALESCE(bool_or(f.scope <> 'session'), false) INTO v_shared
+      FROM @extschema@._fault AS f
+     WHERE f.fault_id = ANY (fault_ids);
+    DELETE FROM @extschema@._fault AS f WHERE f.fault_id = ANY (fault_ids);
+    GET DIAGNOSTICS v_count = ROW_COUNT;
+    IF v_shared THEN
+        PERFORM @extschema@._share_faults(drop => fault_ids);
+    END IF;
+    PERFORM set_config('pggit_chaos.armed', 'off', false)
+      WHERE current_setting('pggit_chaos.armed', true) = 'on'
+        AND NOT EXISTS (SELECT
+                          FROM @extschema@._fault AS f
+                         WHERE f.scope = 'session'
+                           AND f.pid = pg_backend_pid());
+    RETURN v_count;
+END;
 $function$;
-COMMENT ON FUNCTION @extschema@._settle_armed() IS
-    'Sets pggit_chaos.armed off where no fault is armed for this session.';
+COMMENT ON FUNCTION @extschema@._disarm(bigint[]) IS
+    'Removes faults and lets the hit path rest where nothing is armed any more.';
 
 --
 -- _forget_dead_faults()
 --
--- Removes the faults of sessions that have ended.  Passes over rows that another
--- session is removing.
+-- Removes the rows of faults that can strike no more.  Passes over those that
+-- another session is removing.
 --
 CREATE FUNCTION @extschema@._forget_dead_faults()
 RETURNS void
@@ -72,11 +85,11 @@ AS $function$
      WHERE d.fault_id IN (
            SELECT f.fault_id
              FROM @extschema@._fault AS f
-            WHERE NOT @extschema@._is_alive(f.pid, f.backend_start)
+            WHERE NOT @extschema@._can_strike(f)
               FOR UPDATE SKIP LOCKED);
 $function$;
 COMMENT ON FUNCTION @extschema@._forget_dead_faults() IS
-    'Removes the faults of sessions that have ended.';
+    'Removes the faults that can strike no more.';
 
 CREATE FUNCTION @extschema@._is_alive(pid integer, backend_start timestamptz)
 RETURNS boolean

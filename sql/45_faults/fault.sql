@@ -11,8 +11,7 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT f.fault_id, f.failpoint, f.term, f.scope,
-           CASE WHEN f.expires_at <= clock_timestamp()
-                     OR NOT @extschema@._is_alive(f.pid, f.backend_start) THEN 'expired'
+           CASE WHEN NOT @extschema@._can_strike(f) THEN 'expired'
                 WHEN c.hits >= f.end_hit
                      OR (c.hits >= f.start_hit
                          AND (SELECT s.completed

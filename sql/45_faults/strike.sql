@@ -14,7 +14,7 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_fault   record;
+    v_fault   @extschema@._fault;
     v_hit     bigint;
     v_step    jsonb;
     v_verdict jsonb;
@@ -24,14 +24,7 @@ BEGIN
     IF current_setting('transaction_read_only') = 'on' THEN
         RETURN NULL;
     END IF;
-    FOR v_fault IN
-        SELECT f.slot, f.failpoint, f.program, f.seed, f.start_hit, f.end_hit
-          FROM @extschema@._fault AS f
-         WHERE f.pid = pg_backend_pid()
-           AND _strike.failpoint LIKE f.pattern
-           AND f.expires_at > clock_timestamp()
-         ORDER BY f.fault_id
-    LOOP
+    FOR v_fault IN SELECT a.* FROM @extschema@._armed_at(failpoint) AS a LOOP
         v_hit := nextval(@extschema@._counter(v_fault.slot, 'hits'));
         CONTINUE WHEN v_hit < v_fault.start_hit OR v_hit > v_fault.end_hit;
         SELECT s.step INTO v_step
@@ -39,9 +32,9 @@ BEGIN
                                     v_hit - v_fault.start_hit + 1) AS s;
         CONTINUE WHEN COALESCE(v_step ->> 'action', 'off') = 'off';
         PERFORM nextval(@extschema@._counter(v_fault.slot, 'fired'));
-        EXECUTE format('SELECT @extschema@.%I($1, $2, $3)', '_action_' || (v_step ->> 'action'))
+        EXECUTE format('SELECT @extschema@.%I($1, $2, $3, $4)', '_action_' || (v_step ->> 'action'))
            INTO v_verdict
-          USING failpoint, v_hit, v_step -> 'arguments';
+          USING v_fault, failpoint, v_hit, v_step -> 'arguments';
         v_result := COALESCE(v_result || v_verdict, v_verdict, v_result);
     END LOOP;
     RETURN v_result;
@@ -51,9 +44,39 @@ COMMENT ON FUNCTION @extschema@._strike(text) IS
     'Counts a hit for each fault armed at a failpoint and lets the due steps act.';
 
 --
+-- _armed_at(failpoint)
+--
+-- The faults that are armed at a failpoint for this session, in the order of
+-- their arming: its own, which it sees itself, and the shared ones.
+--
+CREATE FUNCTION @extschema@._armed_at(failpoint text)
+RETURNS SETOF @extschema@._fault
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT f.*
+      FROM @extschema@._fault AS f
+     WHERE f.scope = 'session'
+       AND f.pid = pg_backend_pid()
+       AND _armed_at.failpoint LIKE f.pattern
+       AND f.expires_at > clock_timestamp()
+       AND NOT @extschema@._is_disarmed(f.fault_id, f.slot)
+     UNION ALL
+    SELECT f.*
+      FROM jsonb_populate_recordset(NULL::@extschema@._fault, @extschema@._shared_faults()) AS f
+     WHERE @extschema@._scope_covers(f)
+       AND _armed_at.failpoint LIKE f.pattern
+       AND @extschema@._can_strike(f)
+     ORDER BY 1;
+$function$;
+COMMENT ON FUNCTION @extschema@._armed_at(text) IS
+    'Lists the faults that are armed at a failpoint for this session.';
+
+--
 -- _counter(slot, name)
 --
--- The sequence that counts the hits or the fired of the fault in a slot.
+-- One of the three sequences of a slot: hits, fired or released.
 --
 CREATE FUNCTION @extschema@._counter(slot integer, name text)
 RETURNS regclass
@@ -64,4 +87,4 @@ AS $function$
     SELECT format('@extschema@._slot_%s_%s', slot, name)::regclass;
 $function$;
 COMMENT ON FUNCTION @extschema@._counter(integer, text) IS
-    'Names the sequence that counts the hits or the fired of a slot.';
+    'Names one of the sequences of a slot.';

@@ -174,8 +174,7 @@ DECLARE
     v_run      jsonb;
     v_news     jsonb;
 BEGIN
-    v_fault_id := @extschema@._arm_session('*', v_term, @extschema@._parse_term(v_term, '*'),
-                                           hit, hit, 0, '1 hour');
+    v_fault_id := @extschema@._arm('*', v_term, start_hit => hit, end_hit => hit);
     v_run := @extschema@._rerun(statement, path, v_watched, sequences);
     SELECT f.fired > 0 INTO v_fired
       FROM @extschema@._faults() AS f

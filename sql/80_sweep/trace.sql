@@ -4,7 +4,7 @@
 -- Which failpoints a statement passes, in order, each with the call stack that
 -- led there, innermost first.  The statement is run and taken back; so are the
 -- sequences that it moved.  Writes: nothing that stays.
--- Calls: _arm_session, _rehearse, _journal.
+-- Calls: _arm, _rehearse, _journal.
 --
 CREATE FUNCTION @extschema@._trace(statement text, path text)
 RETURNS TABLE (hit bigint, failpoint text, stack text)
@@ -23,9 +23,7 @@ BEGIN
     v_sequences := @extschema@._sequences();
     v_session := @extschema@._session_state('{}');
     PERFORM @extschema@._forget_journal();
-    v_fault_id := @extschema@._arm_session('*', 'journal',
-                                           @extschema@._parse_term('journal', '*'),
-                                           1, NULL, 0, '1 hour');
+    v_fault_id := @extschema@._arm('*', 'journal');
     v_run := @extschema@._rehearse(statement, path, '{}');
     PERFORM @extschema@.disarm(v_fault_id);
     PERFORM @extschema@._set_sequences(v_sequences);

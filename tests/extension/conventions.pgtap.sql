@@ -43,7 +43,8 @@ $$, ARRAY[
 
 SELECT set_eq($$
     SELECT name FROM ours WHERE has_function_privilege('public', oid, 'EXECUTE')
-$$, ARRAY['pggit_chaos.hit(text)', 'pggit_chaos._hit_armed(text)'],
+$$, ARRAY['pggit_chaos.hit(text)', 'pggit_chaos._armed()', 'pggit_chaos._armed_for_others()',
+         'pggit_chaos._hit_armed(text)'],
 'PUBLIC can execute the hit path and nothing else');
 
 SELECT is_empty($$
@@ -91,7 +92,8 @@ SELECT is_empty($$
      WHERE proname !~ '^_'
        AND proname NOT IN ('is_enabled', 'install_hooks', 'uninstall_hooks', 'hooks_intact', 'hit',
                            'arm', 'disarm', 'disarm_all', 'corrupt', 'heal', 'heal_all', 'fsck',
-                           'digest', 'state_digest', 'drill', 'drill_all', 'trace', 'sweep')
+                           'digest', 'state_digest', 'wake',
+                           'wait_triggered', 'drill', 'drill_all', 'trace', 'sweep')
 $$, 'no function is public but those of the contract');
 
 SELECT * FROM finish();

@@ -14,7 +14,8 @@ $function$;
 COMMENT ON FUNCTION @extschema@._action_cancel_parse(text, text) IS
     'Reads the arguments of the action cancel: there are none.';
 
-CREATE FUNCTION @extschema@._action_cancel(failpoint text, hit bigint, arguments jsonb)
+CREATE FUNCTION @extschema@._action_cancel(fault @extschema@._fault, failpoint text, hit bigint,
+                                           arguments jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -26,5 +27,5 @@ BEGIN
     RETURN NULL;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._action_cancel(text, bigint, jsonb) IS
+COMMENT ON FUNCTION @extschema@._action_cancel(@extschema@._fault, text, bigint, jsonb) IS
     'Cancels the statement that this session runs.';

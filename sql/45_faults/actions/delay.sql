@@ -17,7 +17,8 @@ $function$;
 COMMENT ON FUNCTION @extschema@._action_delay_parse(text, text) IS
     'Reads the arguments of the action delay: milliseconds.';
 
-CREATE FUNCTION @extschema@._action_delay(failpoint text, hit bigint, arguments jsonb)
+CREATE FUNCTION @extschema@._action_delay(fault @extschema@._fault, failpoint text, hit bigint,
+                                          arguments jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -27,5 +28,5 @@ BEGIN
     RETURN NULL;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._action_delay(text, bigint, jsonb) IS
+COMMENT ON FUNCTION @extschema@._action_delay(@extschema@._fault, text, bigint, jsonb) IS
     'Sleeps for the given milliseconds.';

@@ -56,7 +56,8 @@ $function$;
 COMMENT ON FUNCTION @extschema@._sqlstate_of(text) IS
     'Resolves an SQLSTATE or condition name to an SQLSTATE; NULL where it is none.';
 
-CREATE FUNCTION @extschema@._action_error(failpoint text, hit bigint, arguments jsonb)
+CREATE FUNCTION @extschema@._action_error(fault @extschema@._fault, failpoint text, hit bigint,
+                                          arguments jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -70,5 +71,5 @@ BEGIN
         CONSTRAINT = failpoint;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._action_error(text, bigint, jsonb) IS
+COMMENT ON FUNCTION @extschema@._action_error(@extschema@._fault, text, bigint, jsonb) IS
     'Raises an error with the given SQLSTATE, marked in its diagnostics.';

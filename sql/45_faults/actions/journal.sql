@@ -16,7 +16,8 @@ $function$;
 COMMENT ON FUNCTION @extschema@._action_journal_parse(text, text) IS
     'Reads the arguments of the action journal: there are none.';
 
-CREATE FUNCTION @extschema@._action_journal(failpoint text, hit bigint, arguments jsonb)
+CREATE FUNCTION @extschema@._action_journal(fault @extschema@._fault, failpoint text, hit bigint,
+                                            arguments jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -31,5 +32,5 @@ BEGIN
     RETURN NULL;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._action_journal(text, bigint, jsonb) IS
+COMMENT ON FUNCTION @extschema@._action_journal(@extschema@._fault, text, bigint, jsonb) IS
     'Writes a hit and its call stack into the journal of this session.';

@@ -42,7 +42,8 @@ $function$;
 COMMENT ON FUNCTION @extschema@._action_mutate_parse(text, text) IS
     'Reads the arguments of the action mutate: a JSON object of columns.';
 
-CREATE FUNCTION @extschema@._action_mutate(failpoint text, hit bigint, arguments jsonb)
+CREATE FUNCTION @extschema@._action_mutate(fault @extschema@._fault, failpoint text, hit bigint,
+                                           arguments jsonb)
 RETURNS jsonb
 LANGUAGE sql
 IMMUTABLE
@@ -50,5 +51,5 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT jsonb_build_object('mutate', arguments);
 $function$;
-COMMENT ON FUNCTION @extschema@._action_mutate(text, bigint, jsonb) IS
+COMMENT ON FUNCTION @extschema@._action_mutate(@extschema@._fault, text, bigint, jsonb) IS
     'Tells the before-row trigger which columns to change.';

@@ -12,7 +12,8 @@ $function$;
 COMMENT ON FUNCTION @extschema@._action_notice_parse(text, text) IS
     'Reads the arguments of the action notice: the text; by default the failpoint.';
 
-CREATE FUNCTION @extschema@._action_notice(failpoint text, hit bigint, arguments jsonb)
+CREATE FUNCTION @extschema@._action_notice(fault @extschema@._fault, failpoint text, hit bigint,
+                                           arguments jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -23,5 +24,5 @@ BEGIN
     RETURN NULL;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._action_notice(text, bigint, jsonb) IS
+COMMENT ON FUNCTION @extschema@._action_notice(@extschema@._fault, text, bigint, jsonb) IS
     'Sends a NOTICE, marked in its diagnostics.';

@@ -15,7 +15,8 @@ $function$;
 COMMENT ON FUNCTION @extschema@._action_skip_parse(text, text) IS
     'Reads the arguments of the action skip: there are none.';
 
-CREATE FUNCTION @extschema@._action_skip(failpoint text, hit bigint, arguments jsonb)
+CREATE FUNCTION @extschema@._action_skip(fault @extschema@._fault, failpoint text, hit bigint,
+                                         arguments jsonb)
 RETURNS jsonb
 LANGUAGE sql
 IMMUTABLE
@@ -23,5 +24,5 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT '{"skip": true}'::jsonb;
 $function$;
-COMMENT ON FUNCTION @extschema@._action_skip(text, bigint, jsonb) IS
+COMMENT ON FUNCTION @extschema@._action_skip(@extschema@._fault, text, bigint, jsonb) IS
     'Tells the before-row trigger to drop the row.';

@@ -14,7 +14,8 @@ $function$;
 COMMENT ON FUNCTION @extschema@._action_terminate_parse(text, text) IS
     'Reads the arguments of the action terminate: there are none.';
 
-CREATE FUNCTION @extschema@._action_terminate(failpoint text, hit bigint, arguments jsonb)
+CREATE FUNCTION @extschema@._action_terminate(fault @extschema@._fault, failpoint text, hit bigint,
+                                              arguments jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -26,5 +27,5 @@ BEGIN
     RETURN NULL;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._action_terminate(text, bigint, jsonb) IS
+COMMENT ON FUNCTION @extschema@._action_terminate(@extschema@._fault, text, bigint, jsonb) IS
     'Ends the session that passes the failpoint.';

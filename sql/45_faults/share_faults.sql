@@ -1,0 +1,70 @@
+--
+-- _share_faults(add, drop)
+--
+-- Adds a fault to the shared ones or drops some; those that cannot strike any
+-- more go too.  Writes: _shared_faults() and _armed_for_others(), see
+-- 20_tables/shared_fault.sql.  Locks: an advisory lock until
+-- the end of the transaction, so that two sessions do not replace them at once.
+-- pgGit does not get to see the DDL.
+--
+CREATE FUNCTION @extschema@._share_faults(add jsonb DEFAULT '[]', drop bigint[] DEFAULT '{}')
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET session_replication_role = replica
+AS $function$
+DECLARE
+    v_faults jsonb;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtext('pggit_chaos'), hashtext('_share_faults'));
+    SELECT COALESCE(jsonb_agg(f.fault ORDER BY f.fault -> 'fault_id'), '[]') INTO v_faults
+      FROM jsonb_array_elements(@extschema@._shared_faults() || add) AS f(fault)
+     CROSS JOIN LATERAL jsonb_populate_record(NULL::@extschema@._fault, f.fault) AS r
+     WHERE r.fault_id <> ALL (drop)
+       AND @extschema@._can_strike(r);
+    IF v_faults <> @extschema@._shared_faults() THEN
+        EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._shared_faults() RETURNS jsonb '
+                       'LANGUAGE sql STABLE RETURN %L::jsonb', v_faults);
+        EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._armed_for_others() RETURNS boolean '
+                       'LANGUAGE sql STABLE RETURN %s', v_faults <> '[]');
+    END IF;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._share_faults(jsonb, bigint[]) IS
+    'Tells every session which faults are armed for it.';
+
+--
+-- _can_strike(fault), _incarnation()
+--
+-- Whether a fault can still strike: it is not disarmed, not expired, its session
+-- lives, and the server is the one that it was armed on.  A crash takes every
+-- session but not the rows of _fault; the checkpointer is new after it, and its
+-- start is what tells one incarnation of the server from the next.
+--
+CREATE FUNCTION @extschema@._can_strike(fault @extschema@._fault)
+RETURNS boolean
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT fault.expires_at > clock_timestamp()
+           AND NOT @extschema@._is_disarmed(fault.fault_id, fault.slot)
+           AND fault.incarnation = @extschema@._incarnation()
+           AND (fault.pid IS NULL OR @extschema@._is_alive(fault.pid, fault.backend_start));
+$function$;
+COMMENT ON FUNCTION @extschema@._can_strike(@extschema@._fault) IS
+    'Answers whether a fault can still strike.';
+
+CREATE FUNCTION @extschema@._incarnation()
+RETURNS timestamptz
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT COALESCE((SELECT a.backend_start
+                       FROM pg_catalog.pg_stat_activity AS a
+                      WHERE a.backend_type = 'checkpointer'),
+                    pg_postmaster_start_time());
+$function$;
+COMMENT ON FUNCTION @extschema@._incarnation() IS
+    'Tells this run of the server from those before a crash or a restart.';

@@ -1,0 +1,121 @@
+--
+-- wake(failpoint, disarm)
+--
+-- Releases the sessions that wait in the faults armed at a failpoint, and answers
+-- how many there were.  With disarm the faults are disarmed first, and so no
+-- session can begin to wait in between.  Holds at once, whatever becomes of this
+-- transaction.  Asks for no opt-in: letting go is always allowed.  Writes: the
+-- sequence "released"; with disarm what disarm() writes.
+--
+CREATE FUNCTION @extschema@.wake(failpoint text, disarm boolean DEFAULT false)
+RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_failpoint text;
+    v_waiting   integer;
+    v_slots     integer[];
+BEGIN
+    PERFORM @extschema@._require_value(failpoint, 'failpoint');
+    PERFORM @extschema@._require_value(disarm, 'disarm');
+    v_failpoint := @extschema@._resolve_failpoint(failpoint);
+    SELECT count(DISTINCT w.pid), COALESCE(array_agg(DISTINCT w.slot), '{}')
+      INTO v_waiting, v_slots
+      FROM @extschema@._waiting(v_failpoint) AS w;
+    IF disarm THEN
+        -- A fault whose transaction is still open has no row yet, but has a waiter.
+        PERFORM @extschema@._mark_disarmed(@extschema@._released(s.slot) >> 20, s.slot)
+           FROM unnest(v_slots) AS s(slot);
+        PERFORM @extschema@._disarm(ARRAY(SELECT f.fault_id
+                                            FROM @extschema@._fault AS f
+                                           WHERE f.failpoint = v_failpoint));
+    ELSE
+        PERFORM nextval(@extschema@._counter(s.slot, 'released')) FROM unnest(v_slots) AS s(slot);
+    END IF;
+    RETURN v_waiting;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@.wake(text, boolean) IS
+    'Releases the sessions that wait at a failpoint, disarms it if asked to, and counts them.';
+
+--
+-- _waiting(failpoint)
+--
+-- The sessions of this database that wait in a fault armed at a failpoint.
+--
+CREATE FUNCTION @extschema@._waiting(failpoint text)
+RETURNS TABLE (pid integer, slot integer)
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT w.pid, s.objid::integer
+      FROM pg_catalog.pg_locks AS w
+      JOIN pg_catalog.pg_locks AS s ON s.pid = w.pid
+     CROSS JOIN (SELECT d.oid FROM pg_catalog.pg_database AS d
+                  WHERE d.datname = current_database()) AS here
+     WHERE w.locktype = 'advisory' AND w.objsubid = 2 AND w.database = here.oid
+       AND w.classid::bigint = hashtext('pggit_chaos wait')::bigint & 4294967295
+       AND w.objid::bigint = hashtext(failpoint)::bigint & 4294967295
+       AND s.locktype = 'advisory' AND s.objsubid = 2 AND s.database = here.oid
+       AND s.classid::bigint = hashtext('pggit_chaos slot')::bigint & 4294967295;
+$function$;
+COMMENT ON FUNCTION @extschema@._waiting(text) IS
+    'Lists the sessions that wait at a failpoint, each with the slot of its fault.';
+
+--
+-- wait_triggered(failpoint, hits, timeout)
+--
+-- Waits until the faults armed at a failpoint have counted so many hits, or until
+-- a session waits there; answers whether that came about in time.  Call it with
+-- the failpoint as it was given to arm().  Writes: nothing.
+--
+CREATE FUNCTION @extschema@.wait_triggered(failpoint text, hits bigint DEFAULT 1,
+                                           timeout interval DEFAULT '10 seconds')
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_failpoint text;
+    v_end       timestamptz;
+BEGIN
+    PERFORM @extschema@._require_value(failpoint, 'failpoint');
+    PERFORM @extschema@._require_value(hits, 'hits');
+    PERFORM @extschema@._require_value(timeout, 'timeout');
+    v_failpoint := @extschema@._resolve_failpoint(failpoint);
+    v_end := clock_timestamp() + timeout;
+    LOOP
+        IF @extschema@._hits_at(v_failpoint) >= hits THEN
+            RETURN true;
+        ELSIF clock_timestamp() >= v_end THEN
+            RETURN false;
+        END IF;
+        PERFORM pg_sleep(0.002);
+    END LOOP;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@.wait_triggered(text, bigint, interval) IS
+    'Waits until the faults at a failpoint have counted so many hits; false where the time ran out.';
+
+CREATE FUNCTION @extschema@._hits_at(failpoint text)
+RETURNS bigint
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    -- A fault that this transaction cannot see shows by whoever waits in it.
+    SELECT GREATEST(
+        (SELECT COALESCE(sum(COALESCE(pg_sequence_last_value(
+                    @extschema@._counter(f.slot, 'hits')), 0)), 0)::bigint
+           FROM (SELECT f.slot, f.failpoint FROM @extschema@._fault AS f
+                  UNION
+                 SELECT f.slot, f.failpoint
+                   FROM jsonb_populate_recordset(NULL::@extschema@._fault,
+                                                 @extschema@._shared_faults()) AS f) AS f
+          WHERE f.failpoint = _hits_at.failpoint),
+        (SELECT count(DISTINCT w.pid) FROM @extschema@._waiting(failpoint) AS w));
+$function$;
+COMMENT ON FUNCTION @extschema@._hits_at(text) IS
+    'Sums the hits that the faults armed at a failpoint have counted.';
