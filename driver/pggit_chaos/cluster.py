@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -145,8 +146,15 @@ class Cluster:
 
     def crash(self) -> None:
         """Kill one backend, so that the server recovers; return when it accepts again."""
-        with self.connect() as witness, self.connect() as victim:
+        with self.crashing(), self.connect() as victim:
             os.kill(victim.info.backend_pid, signal.SIGKILL)
+
+    @contextmanager
+    def crashing(self) -> Iterator[None]:
+        """Around what crashes the server: leave when it has recovered and accepts again."""
+        with self.connect() as witness:
+            yield
+            # Until the postmaster has noticed, it would still let new sessions in.
             _wait(lambda: _is_lost(witness), STOP_TIMEOUT, self._failure)
         _wait(self._answers, START_TIMEOUT, self._failure)
 

@@ -26,7 +26,7 @@ BEGIN
         EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._shared_faults() RETURNS jsonb '
                        'LANGUAGE sql STABLE RETURN %L::jsonb', v_faults);
         EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._armed_for_others() RETURNS boolean '
-                       'LANGUAGE sql STABLE RETURN %s', v_faults <> '[]');
+                       'LANGUAGE sql STABLE RETURN %L::boolean', v_faults <> '[]');
     END IF;
 END;
 $function$;
