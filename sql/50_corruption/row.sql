@@ -95,7 +95,8 @@ DECLARE
     v_values  text;
     v_image   text;
 BEGIN
-    -- A generated column follows from the others.
+    -- A generated column follows from the others, and GENERATED ALWAYS AS IDENTITY
+    -- can be inserted but not updated.
     SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attnum),
            string_agg(format('(i.image).%I', a.attname), ', ' ORDER BY a.attnum)
       INTO v_columns, v_values
@@ -103,7 +104,8 @@ BEGIN
      WHERE a.attrelid = relation
        AND a.attnum > 0
        AND NOT a.attisdropped
-       AND a.attgenerated = '';
+       AND a.attgenerated = ''
+       AND (a.attidentity <> 'a' OR victim IS NULL);
     IF image IS NULL THEN
         EXECUTE format('DELETE FROM ONLY %s AS t WHERE t.ctid = $1', relation)
           USING victim;
