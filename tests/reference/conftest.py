@@ -102,8 +102,11 @@ PROMISES = {
 MIRROR = {
     "main records every object that there is": """
         SELECT i.* FROM (
-               SELECT 'pg_class'::regclass, c.oid FROM pg_class AS c
-                UNION ALL SELECT 'pg_proc'::regclass, p.oid FROM pg_proc AS p) AS t(classid, objid)
+               SELECT 'pg_class'::regclass, c.oid, c.relnamespace FROM pg_class AS c
+                UNION ALL
+               SELECT 'pg_proc'::regclass, p.oid, p.pronamespace FROM pg_proc AS p)
+               AS t(classid, objid, namespace)
+          JOIN pg_namespace AS n ON n.oid = t.namespace AND n.nspname !~ '^(pg_|pggit|information)'
          CROSS JOIN LATERAL pggit._identity(t.classid, t.objid) AS i
          WHERE NOT EXISTS (SELECT FROM pg_depend AS d
                             WHERE (d.classid, d.objid) = (t.classid, t.objid) AND d.deptype = 'e')

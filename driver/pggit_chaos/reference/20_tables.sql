@@ -77,6 +77,7 @@ CREATE INDEX idx_objects_branch ON pggit.objects (branch_name, is_active);
 CREATE INDEX idx_objects_ddl_hash ON pggit.objects (ddl_hash) WHERE is_active;
 CREATE INDEX idx_objects_full_name ON pggit.objects (full_name);
 CREATE INDEX idx_objects_oid ON pggit.objects ((metadata ->> 'oid'));
+CREATE INDEX idx_objects_parents ON pggit.objects (branch_name) WHERE metadata ? 'parents';
 CREATE INDEX idx_objects_parent ON pggit.objects (parent_id);
 CREATE INDEX idx_objects_type ON pggit.objects (object_type);
 

@@ -17,6 +17,7 @@ CREATE FUNCTION pggit._columns(relation oid)
 RETURNS TABLE (name text, definition jsonb)
 LANGUAGE sql
 STABLE
+ROWS 10
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 SET datestyle = 'ISO, YMD'

@@ -53,6 +53,7 @@ CREATE FUNCTION pggit._identity(classid oid, objid oid)
 RETURNS TABLE (object_type pggit.object_type, schema_name text, object_name text)
 LANGUAGE sql
 STABLE
+ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT pggit._object_type(i.type), i.object_names[1],
@@ -66,6 +67,7 @@ CREATE FUNCTION pggit._find(object_type pggit.object_type, schema_name text, obj
 RETURNS TABLE (classid oid, objid oid)
 LANGUAGE sql
 STABLE
+ROWS 1
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 AS $function$
@@ -86,6 +88,19 @@ AS $function$
        AND pggit._object_name(i.type, i.object_names, i.object_args) = _find.object_name;
 $function$;
 
+-- The tables that a table is a partition or a child of, by name.
+CREATE FUNCTION pggit._parents(relation oid)
+RETURNS jsonb
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT jsonb_agg(p.schema_name || '.' || p.object_name ORDER BY i.inhseqno)
+      FROM pg_inherits AS i
+     CROSS JOIN LATERAL pggit._identity('pg_class'::regclass, i.inhparent) AS p
+     WHERE i.inhrelid = relation;
+$function$;
+
 CREATE FUNCTION pggit._metadata(classid oid, objid oid)
 RETURNS jsonb
 LANGUAGE sql
@@ -94,9 +109,12 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT jsonb_build_object('oid', objid::text)
            || COALESCE((SELECT CASE
-                        WHEN c.relkind IN ('r', 'p', 'f') THEN jsonb_build_object('columns',
-                             (SELECT COALESCE(jsonb_object_agg(l.name, l.definition), '{}')
-                                FROM pggit._columns(c.oid) AS l))
+                        WHEN c.relkind IN ('r', 'p', 'f') THEN
+                            jsonb_build_object('columns', (
+                                SELECT COALESCE(jsonb_object_agg(l.name, l.definition), '{}')
+                                  FROM pggit._columns(c.oid) AS l))
+                            || jsonb_strip_nulls(jsonb_build_object('parents',
+                                                                    pggit._parents(c.oid)))
                         WHEN c.relkind IN ('i', 'I') THEN jsonb_build_object('table',
                              (SELECT t.relname
                                 FROM pg_index AS x

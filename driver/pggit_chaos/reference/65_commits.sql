@@ -8,6 +8,7 @@ CREATE FUNCTION pggit._tree(branch_id integer)
 RETURNS TABLE (hash text, objects integer)
 LANGUAGE sql
 STABLE
+ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT pggit._sha256(COALESCE(string_agg(o.object_type || ' ' || o.full_name || ' '

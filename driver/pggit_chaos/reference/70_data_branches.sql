@@ -67,6 +67,7 @@ RETURNS SETOF regclass
 LANGUAGE sql
 STABLE
 SECURITY DEFINER
+ROWS 100
 SET search_path = pg_catalog, pg_temp
 AS $function$
     -- A partition's rows come with its table.

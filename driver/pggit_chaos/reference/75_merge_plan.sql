@@ -40,6 +40,7 @@ CREATE FUNCTION pggit._merge_base(source pggit.branches, target pggit.branches)
 RETURNS TABLE (branch_id integer, history_id integer)
 LANGUAGE sql
 STABLE
+ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT m.branch_id, m.history_id

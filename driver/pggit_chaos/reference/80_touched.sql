@@ -4,75 +4,95 @@
 -- that is implied may have.
 --
 
--- What can change with a relation: partitions and children, indexes, the table
--- of an index, views on it, and tables that refer to it.
-CREATE FUNCTION pggit._implied(relations oid[])
+-- What depends on an object directly, and what that is a part of: the relation
+-- of a default, a constraint or a rule.
+CREATE FUNCTION pggit._dependents(classid oid, objid oid)
+RETURNS TABLE (dependent_classid oid, dependent_objid oid)
+LANGUAGE sql
+STABLE
+ROWS 10
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    WITH dependent AS (
+        SELECT d.classid, d.objid
+          FROM pg_depend AS d
+         WHERE (d.refclassid, d.refobjid) = (_dependents.classid, _dependents.objid)
+         UNION ALL
+        -- An index and the constraint that it enforces change their name together.
+        SELECT 'pg_constraint'::regclass, c.oid
+          FROM pg_constraint AS c
+         WHERE _dependents.classid = 'pg_class'::regclass
+           AND c.conindid = _dependents.objid
+           AND c.contype IN ('p', 'u', 'x'))
+    SELECT d.classid, d.objid FROM dependent AS d
+     UNION ALL
+    SELECT 'pg_class'::regclass, a.adrelid
+      FROM dependent AS d
+      JOIN pg_attrdef AS a ON d.classid = 'pg_attrdef'::regclass AND a.oid = d.objid
+     UNION ALL
+    SELECT 'pg_class'::regclass, r.ev_class
+      FROM dependent AS d
+      JOIN pg_rewrite AS r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+     UNION ALL
+    SELECT CASE c.conrelid WHEN 0 THEN 'pg_type'::regclass ELSE 'pg_class'::regclass END,
+           CASE c.conrelid WHEN 0 THEN c.contypid ELSE c.conrelid END
+      FROM dependent AS d
+      JOIN pg_constraint AS c ON d.classid = 'pg_constraint'::regclass AND c.oid = d.objid;
+$function$;
+
+-- The partitions and children that a table has according to its record: one
+-- that was just detached no longer depends on it.
+CREATE FUNCTION pggit._recorded_children(relation oid, branch_name text)
 RETURNS SETOF oid
 LANGUAGE sql
 STABLE
+ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    WITH RECURSIVE part (oid) AS (
-        SELECT unnest(relations)
-         UNION
-        SELECT n.oid
-          FROM part AS p
-         CROSS JOIN LATERAL (
-               SELECT i.inhrelid FROM pg_inherits AS i WHERE i.inhparent = p.oid
-                UNION ALL
-               SELECT x.indexrelid FROM pg_index AS x WHERE x.indrelid = p.oid) AS n(oid))
-    SELECT p.oid FROM part AS p
-     UNION
-    SELECT x.indrelid FROM part AS p JOIN pg_index AS x ON x.indexrelid = p.oid
-     UNION
-    SELECT c.conrelid FROM part AS p JOIN pg_constraint AS c ON c.confrelid = p.oid
-     UNION
-    SELECT r.ev_class
-      FROM part AS p
-      JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = p.oid
-                         AND d.classid = 'pg_rewrite'::regclass
-      JOIN pg_rewrite AS r ON r.oid = d.objid;
+    SELECT f.objid
+      FROM pggit._identity('pg_class'::regclass, relation) AS i
+      JOIN pggit.objects AS o
+        ON o.metadata ? 'parents'
+       AND o.metadata -> 'parents' ? (i.schema_name || '.' || i.object_name)
+       AND o.branch_name = _recorded_children.branch_name
+       AND o.is_active
+     CROSS JOIN LATERAL pggit._find(o.object_type, o.schema_name, o.object_name) AS f
+     WHERE i.object_type = 'TABLE';
 $function$;
 
+CREATE TYPE pggit._touched_object AS (classid oid, objid oid, named boolean);
+
 CREATE FUNCTION pggit._touched()
-RETURNS TABLE (classid oid, objid oid, named boolean)
+RETURNS SETOF pggit._touched_object
 LANGUAGE sql
 STABLE
+ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    WITH command AS MATERIALIZED (
+    WITH RECURSIVE command AS MATERIALIZED (
         SELECT DISTINCT c.classid, c.objid
           FROM pg_event_trigger_ddl_commands() AS c
          WHERE c.command_tag ~ '^(CREATE|ALTER|SELECT INTO|IMPORT FOREIGN SCHEMA)'
+           AND c.classid IS NOT NULL
            AND NOT c.in_extension),
-    member AS (
-        -- A schema's new name is a new name for what it holds.
-        SELECT 'pg_class'::regclass::oid AS classid, r.oid AS objid
-          FROM command AS c
-          JOIN pg_class AS r ON r.relnamespace = c.objid
-         WHERE c.classid = 'pg_namespace'::regclass
-         UNION ALL
-        SELECT 'pg_proc'::regclass, p.oid
-          FROM command AS c
-          JOIN pg_proc AS p ON p.pronamespace = c.objid
-         WHERE c.classid = 'pg_namespace'::regclass),
-    touched AS (
-        SELECT c.classid, c.objid, true AS named FROM command AS c
-         UNION ALL
-        SELECT m.classid, m.objid, false FROM member AS m
-         UNION ALL
-        SELECT 'pg_class'::regclass, i.oid, false
-          FROM pggit._implied(ARRAY(SELECT t.objid
-                                      FROM (TABLE command UNION ALL TABLE member) AS t
-                                     WHERE t.classid = 'pg_class'::regclass)) AS i(oid))
-    SELECT t.classid, t.objid, bool_or(t.named)
+    touched (classid, objid) AS (
+        SELECT c.classid, c.objid FROM command AS c
+         UNION
+        SELECT n.classid, n.objid
+          FROM touched AS t
+         CROSS JOIN LATERAL (
+               SELECT d.dependent_classid, d.dependent_objid
+                 FROM pggit._dependents(t.classid, t.objid) AS d
+                UNION ALL
+               SELECT t.classid, c.oid
+                 FROM pggit._recorded_children(t.objid, pggit._current_branch_name()) AS c(oid)
+                WHERE t.classid = 'pg_class'::regclass) AS n(classid, objid))
+    SELECT t.classid, t.objid, (t.classid, t.objid) IN (TABLE command)
       FROM touched AS t
      CROSS JOIN LATERAL pggit._identity(t.classid, t.objid) AS i
-     WHERE t.classid IN ('pg_class'::regclass, 'pg_proc'::regclass)
-       -- What belongs to an extension changes with the extension.
-       AND NOT EXISTS (SELECT FROM pg_depend AS d
+     -- What belongs to an extension changes with the extension.
+     WHERE NOT EXISTS (SELECT FROM pg_depend AS d
                         WHERE (d.classid, d.objid) = (t.classid, t.objid) AND d.deptype = 'e')
-     GROUP BY t.classid, t.objid, i.object_type
      -- A table before its indexes.
      ORDER BY i.object_type, t.objid;
 $function$;

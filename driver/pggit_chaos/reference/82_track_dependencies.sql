@@ -6,6 +6,7 @@ CREATE FUNCTION pggit._dependencies_of(relation oid)
 RETURNS TABLE (depends_on oid, dependency_type text)
 LANGUAGE sql
 STABLE
+ROWS 5
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT c.confrelid, 'foreign_key'

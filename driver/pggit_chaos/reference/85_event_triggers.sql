@@ -9,21 +9,22 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_touched record;
+    v_touched pggit._touched_object[] := ARRAY(SELECT t FROM pggit._touched() AS t);
+    v_object  pggit._touched_object;
     v_branch  pggit.branches;
 BEGIN
-    FOR v_touched IN SELECT * FROM pggit._touched() LOOP
-        -- Only now: a command that touches nothing versioned needs no branch.
-        IF v_branch.id IS NULL THEN
-            v_branch := pggit._share_branch(pggit._current_branch_name());
-        END IF;
-        PERFORM pggit._track(v_touched.classid, v_touched.objid, v_touched.named, v_branch);
-    END LOOP;
-    IF v_branch.id IS NOT NULL THEN
-        -- Last, for what is depended on may have come with the same command.
-        PERFORM pggit._track_dependencies(t.classid, t.objid, v_branch)
-           FROM pggit._touched() AS t;
+    IF cardinality(v_touched) = 0 THEN
+        -- A command that touches nothing versioned needs no branch.
+        RETURN;
     END IF;
+    v_branch := pggit._share_branch(pggit._current_branch_name());
+    FOREACH v_object IN ARRAY v_touched LOOP
+        PERFORM pggit._track(v_object.classid, v_object.objid, v_object.named, v_branch);
+    END LOOP;
+    -- Last, for what is depended on may have come with the same command.
+    FOREACH v_object IN ARRAY v_touched LOOP
+        PERFORM pggit._track_dependencies(v_object.classid, v_object.objid, v_branch);
+    END LOOP;
 END;
 $function$;
 COMMENT ON FUNCTION pggit.handle_ddl_command() IS
@@ -33,6 +34,7 @@ CREATE FUNCTION pggit._dropped()
 RETURNS TABLE (object_type pggit.object_type, schema_name text, object_name text)
 LANGUAGE sql
 STABLE
+ROWS 5
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT pggit._object_type(d.object_type), d.address_names[1],
@@ -41,6 +43,26 @@ AS $function$
      WHERE pggit._object_type(d.object_type) IS NOT NULL
        AND NOT d.is_temporary
        AND pggit._is_versioned(d.address_names[1]);
+$function$;
+
+-- Tables that lost a column, a default or a constraint to the drop of something
+-- else.  One that is altered itself comes with the end of the command.
+CREATE FUNCTION pggit._bereaved()
+RETURNS TABLE (classid oid, objid oid)
+LANGUAGE sql
+STABLE
+ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT 'pg_class'::regclass::oid, c.oid
+      FROM pg_event_trigger_dropped_objects() AS d
+      JOIN pg_namespace AS n ON n.nspname = d.address_names[1]
+      JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = d.address_names[2]
+     WHERE d.object_type IN ('table column', 'default value', 'table constraint')
+       AND pggit._is_versioned(d.address_names[1])
+     GROUP BY c.oid
+    HAVING NOT bool_or(d.original)
+     ORDER BY c.oid;
 $function$;
 
 CREATE FUNCTION pggit.handle_sql_drop()
@@ -67,6 +89,13 @@ BEGIN
               = (v_dropped.object_type, v_dropped.schema_name, v_dropped.object_name,
                  v_branch.name)
             AND o.is_active;
+    END LOOP;
+    FOR v_dropped IN SELECT * FROM pggit._bereaved() LOOP
+        IF v_branch.id IS NULL THEN
+            v_branch := pggit._share_branch(pggit._current_branch_name());
+        END IF;
+        PERFORM pggit._track(v_dropped.classid, v_dropped.objid, false, v_branch);
+        PERFORM pggit._track_dependencies(v_dropped.classid, v_dropped.objid, v_branch);
     END LOOP;
 END;
 $function$;
