@@ -35,7 +35,7 @@ demo: $(VENV)/.embedded  ## Drills and sweeps on an embedded server: what this i
 	@$(VENV)/bin/pggit-chaos demo
 
 test: $(VENV)/.dev $(CACHE)/.servers  ## Every test, on PostgreSQL 15, 16, 17 and 18
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n auto $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev $(SCRIPT)  ## ruff, mypy and pgspot, as CI runs them
 	$(VENV)/bin/ruff check

@@ -52,8 +52,9 @@ class Workload:
 
     def leave_something(self) -> list[str]:
         """Do once more what leaves rows that others may undo; return what was done."""
-        chosen = [self._create_table, self._branch_data, self._create_table, self._create_branch]
-        chosen += [self._commit, self._diverge, self._create_branch, self._create_table]
+        chosen = [self._create_table, self._drop_table, self._create_table, self._branch_data]
+        chosen += [self._create_table, self._create_branch, self._commit, self._diverge]
+        chosen += [self._create_branch, self._create_table]
         return [done for each in chosen if each in self._steps and (done := self._do(each))]
 
     def _do(self, chosen: Callable[[], str | None]) -> str | None:

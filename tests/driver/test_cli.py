@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -327,14 +328,7 @@ def test_data_goes_to_stdout_and_talk_to_stderr(run: Run, dsn: str, format_name:
 # -- interruption --------------------------------------------------------
 
 
-@pytest.fixture
-def servers_before() -> set[str]:
-    """The directories of throwaway servers that were there before."""
-    places = [Path("/dev/shm"), Path("/tmp")]
-    return {str(path) for place in places for path in place.glob("pggit-chaos-*")}
-
-
-def test_ctrl_c_exits_130_and_leaves_nothing(bindir: Path, servers_before: set[str]) -> None:
+def test_ctrl_c_exits_130_and_leaves_nothing(bindir: Path) -> None:
     with subprocess.Popen(
         _command("sweep", "--pg-bindir", bindir),
         stdout=subprocess.PIPE,
@@ -343,7 +337,7 @@ def test_ctrl_c_exits_130_and_leaves_nothing(bindir: Path, servers_before: set[s
     ) as process:
         assert process.stderr is not None
         process.stderr.readline()  # "starting ..."
-        directory = _new_directory(servers_before, process)
+        directory = _server_of(process)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate()
     assert process.returncode == INTERRUPTED
@@ -351,13 +345,16 @@ def test_ctrl_c_exits_130_and_leaves_nothing(bindir: Path, servers_before: set[s
     assert not directory.exists()
 
 
-def _new_directory(before: set[str], process: subprocess.Popen[str]) -> Path:
-    """Wait until the process has made the directory of its server."""
+def _server_of(process: subprocess.Popen[str]) -> Path:
+    """Wait until the process has started a server; return where that lives."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while process.poll() is None:
-        for place in (Path("/dev/shm"), Path("/tmp")):
-            for path in place.glob("pggit-chaos-*"):
-                if str(path) not in before and (path / "data/postmaster.pid").exists():
-                    return path
+        for child in children.read_text().split():
+            with suppress(OSError):  # it may end meanwhile
+                program = Path(f"/proc/{child}/exe").readlink()
+                if program.name == "postgres":
+                    (directory,) = (p for p in program.parents if p.name.startswith("pggit-chaos-"))
+                    return directory
     raise AssertionError("it ended before it was interrupted")
 
 

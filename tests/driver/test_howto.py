@@ -1,0 +1,73 @@
+"""Every block of the how-to guides does what it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pggit_chaos.cluster import Cluster
+from servers.fleet import ROOT, Fleet
+
+pytestmark = pytest.mark.one_version
+
+GUIDES = sorted((ROOT / "docs/how-to").glob("*.md"))
+
+
+def _blocks(guide: Path, language: str) -> list[str]:
+    text = guide.read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def environment(
+    cluster: Cluster, fleet: Fleet, server_version: str, bare_database: str, tmp_path: Path
+) -> dict[str, str]:
+    """What the guides take for given: a checkout, a database, programs on PATH."""
+    sql = tmp_path / "pgGit/sql"
+    sql.mkdir(parents=True)
+    parts = sorted((ROOT / "driver/pggit_chaos/reference").glob("**/*.sql"))
+    (sql / "install.sql").write_text("".join(f"\\i {part}\n" for part in parts))
+    with cluster.connect(bare_database) as conn:
+        for part in parts:
+            conn.execute(part.read_bytes())
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "DSN": cluster.dsn(bare_database),
+        "PGDATABASE": bare_database,
+        "PGGIT": str(tmp_path / "pgGit"),
+        "BINDIR": str(fleet.programs(server_version).bindir),
+    }
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_the_shell_blocks_of_a_guide_run_in_their_order(
+    guide: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    _run(
+        ["bash", "-euxo", "pipefail", "-c", "\n".join(_blocks(guide, "sh"))], tmp_path, environment
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(code, id=f"{guide.stem}-{number}")
+        for guide in GUIDES
+        for number, code in enumerate(_blocks(guide, "python"), 1)
+    ],
+)
+def test_a_python_block_runs_on_its_own(code: str, tmp_path: Path) -> None:
+    _run([sys.executable, "-c", code], tmp_path)
+
+
+def _run(command: list[str], directory: Path, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
