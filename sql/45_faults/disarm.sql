@@ -1,8 +1,9 @@
 --
--- disarm(fault_id), disarm_all()
+-- disarm(fault_id), disarm_all(everything)
 --
 -- Remove one fault, or every fault of every session.  Answer whether there was
--- one, and how many.  A session that waits in one goes on.  They hold at once and
+-- one, and how many.  With everything all else that was done to pgGit ends too:
+-- lock holds are released, corruptions healed, hooks taken out; each is counted.  A session that waits in one goes on.  They hold at once and
 -- for every session, even if this transaction rolls back; they ask for no opt-in:
 -- ending a fault is always allowed.  Write: _fault, the sequence "released", the
 -- setting pggit_chaos.armed of this session, what _share_faults() writes.
@@ -21,17 +22,28 @@ $function$;
 COMMENT ON FUNCTION @extschema@.disarm(bigint) IS
     'Removes one fault and answers whether it was there.';
 
-CREATE FUNCTION @extschema@.disarm_all()
+CREATE FUNCTION @extschema@.disarm_all(everything boolean DEFAULT false)
 RETURNS integer
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_count integer;
 BEGIN
-    RETURN @extschema@._disarm(ARRAY(SELECT f.fault_id FROM @extschema@._fault AS f));
+    PERFORM @extschema@._require_value(everything, 'everything');
+    v_count := @extschema@._disarm(ARRAY(SELECT f.fault_id FROM @extschema@._fault AS f));
+    IF everything THEN
+        v_count := v_count
+                   + (SELECT count(*) FROM @extschema@._lock_holds() AS h
+                       WHERE @extschema@.release_lock(h.hold_id))::integer
+                   + @extschema@.heal_all()
+                   + (SELECT sum(u.removed) FROM @extschema@.uninstall_hooks() AS u)::integer;
+    END IF;
+    RETURN v_count;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@.disarm_all() IS
-    'Removes every fault of every session and answers how many there were.';
+COMMENT ON FUNCTION @extschema@.disarm_all(boolean) IS
+    'Removes every fault of every session, with everything also lock holds, corruptions and hooks, and counts them.';
 
 --
 -- _disarm(fault_ids)

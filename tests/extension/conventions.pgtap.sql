@@ -74,6 +74,8 @@ SELECT is_empty($$
        AND name NOT IN (
            -- The sweep is there to catch whatever a statement ends in.
            'pggit_chaos._rehearse(text,text,text[])',
+           -- Closes a connection and raises again.
+           'pggit_chaos.hold_lock(text,text,interval)',
            -- Raises a condition itself, to see whether there is one of that name.
            'pggit_chaos._sqlstate_of(text)')
 $$, 'WHEN OTHERS stands only where its reason does');
@@ -93,7 +95,7 @@ SELECT is_empty($$
        AND proname NOT IN ('is_enabled', 'install_hooks', 'uninstall_hooks', 'hooks_intact', 'hit',
                            'arm', 'disarm', 'disarm_all', 'corrupt', 'heal', 'heal_all', 'fsck',
                            'digest', 'state_digest', 'wake',
-                           'wait_triggered', 'drill', 'drill_all', 'trace', 'sweep')
+                           'wait_triggered', 'hold_lock', 'release_lock', 'drill', 'drill_all', 'trace', 'sweep')
 $$, 'no function is public but those of the contract');
 
 SELECT * FROM finish();

@@ -89,7 +89,8 @@ def test_oid_owner_grants_comment_and_settings_of_a_function_stay(conn):
     conn.execute("COMMENT ON FUNCTION pggit.f IS 'mine'")
     conn.execute("GRANT EXECUTE ON FUNCTION pggit.f TO pg_monitor")
     query = """
-        SELECT to_jsonb(p) - 'prosrc' || jsonb_build_object('comment', obj_description(p.oid))
+        SELECT to_jsonb(p) - '{prosrc,proargdefaults}'::text[], obj_description(p.oid),
+               pg_get_function_arguments(p.oid)
           FROM pg_proc AS p WHERE p.oid = 'pggit.f'::regproc"""
     before = conn.execute(query).fetchone()
     install(conn)
