@@ -119,8 +119,16 @@ _BY_CODE: dict[str, type[ChaosError]] = {
     "42501": PrivilegeError,
 }
 
-# A wrong value (class 22), syntax error, unknown, ambiguous or invalid name.
-_USAGE = ("22", "42601", "42602", "42704", "42725")
+_USAGE = (
+    "22004",  # null where none may be
+    "22007",  # no such interval
+    "22023",  # a value that cannot be
+    "22P02",  # a value of another type
+    "42601",  # a statement or a term that does not parse
+    "42602",  # an invalid name
+    "42704",  # an unknown name
+    "42725",  # a name that several have
+)
 
 
 def _class_of(sqlstate: str | None) -> type[ChaosError]:
@@ -128,7 +136,7 @@ def _class_of(sqlstate: str | None) -> type[ChaosError]:
         return ServerError
     if sqlstate in _BY_CODE:
         return _BY_CODE[sqlstate]
-    return UsageError if sqlstate.startswith(_USAGE) else ChaosError
+    return UsageError if sqlstate in _USAGE else ChaosError
 
 
 def translate(error: psycopg.Error) -> ChaosError:

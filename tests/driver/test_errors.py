@@ -34,6 +34,7 @@ def test_the_tree_in_the_docstring_is_complete() -> None:
         ("42501", errors.PrivilegeError),
         ("22023", errors.UsageError),
         ("22004", errors.UsageError),
+        ("22011", errors.ChaosError),
         ("57P01", errors.ServerError),
         ("08006", errors.ServerError),
         ("40001", errors.ChaosError),
