@@ -179,3 +179,28 @@ def scalar(conn: Connection) -> Callable[..., Any]:
         return row[0]
 
     return value
+
+
+@pytest.fixture
+def refuses(conn: Connection) -> Callable[..., psycopg.Error]:
+    """See that a statement is refused with a SQLSTATE and changes no row; return the error."""
+    tables = [
+        row[0]
+        for row in conn.execute(
+            """SELECT c.oid::regclass::text FROM pg_class AS c
+                WHERE c.relnamespace = 'pggit'::regnamespace AND c.relkind = 'r' ORDER BY 1"""
+        )
+    ]
+
+    def rows() -> list[Any]:
+        return [conn.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall() for table in tables]
+
+    def check(sqlstate: str, statement: str, *parameters: Any) -> psycopg.Error:
+        before = rows()
+        with pytest.raises(psycopg.Error) as refusal:
+            conn.execute(statement, parameters)
+        assert refusal.value.sqlstate == sqlstate, (statement, parameters, refusal.value)
+        assert rows() == before, (statement, parameters)
+        return refusal.value
+
+    return check

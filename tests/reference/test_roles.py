@@ -41,22 +41,21 @@ def own(ordinary):
     ordinary.execute("SELECT pggit.create_branch('old')")
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_ordinary_role_can_use_pggit(ordinary, own, operation, broken_promises):
-    ordinary.execute(operation)
-    assert not broken_promises()
+def test_an_ordinary_role_can_use_pggit(ordinary, own):
+    for operation in OPERATIONS:
+        with ordinary.transaction(force_rollback=True):
+            ordinary.execute(operation)
 
 
-@pytest.mark.parametrize(
-    "table",
-    ["branches", "commits", "objects", "history", "dependencies", "data_branches",
-     "branched_tables", "branch_storage_stats", "merge_conflicts"],
-)  # fmt: skip
-def test_an_ordinary_role_reads_and_does_not_write_past_the_functions(ordinary, table):
-    ordinary.execute(f"SELECT FROM pggit.{table}")
-    for statement in (f"DELETE FROM pggit.{table}", f"INSERT INTO pggit.{table} DEFAULT VALUES"):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            ordinary.execute(statement)
+def test_an_ordinary_role_reads_and_does_not_write_past_the_functions(conn, ordinary):
+    for (table,) in conn.execute(
+        """SELECT c.oid::regclass::text FROM pg_class AS c
+            WHERE c.relnamespace = 'pggit'::regnamespace AND c.relkind = 'r'"""
+    ):
+        ordinary.execute(f"SELECT FROM {table}")
+        for statement in (f"DELETE FROM {table}", f"INSERT INTO {table} DEFAULT VALUES"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                ordinary.execute(statement)
 
 
 def test_the_author_is_who_acts(conn, ordinary, scalar):
@@ -68,9 +67,9 @@ def test_the_author_is_who_acts(conn, ordinary, scalar):
         ("ordinary", "ordinary")
     ]
     assert scalar("SELECT created_by FROM pggit.history") == "ordinary"
-    assert conn.execute("SELECT created_by, merged_by FROM pggit.branches WHERE id > 1").fetchall() == [
-        ("ordinary", "ordinary")
-    ]
+    assert conn.execute(
+        "SELECT created_by, merged_by FROM pggit.branches WHERE id > 1"
+    ).fetchall() == [("ordinary", "ordinary")]
 
 
 def test_the_author_is_the_role_that_was_set(conn, ordinary, scalar):
@@ -112,7 +111,9 @@ def test_nobody_drops_the_copies_of_another(conn, ordinary, scalar, broken_promi
 
 def test_nobody_enters_the_table_of_another_as_a_copy(conn, ordinary):
     conn.execute("CREATE TABLE t (); SELECT pggit.create_data_branch('t', 'main', 'feature')")
-    copy = conn.execute("SELECT format('pggit_base.%I', table_name) FROM pggit.data_branches").fetchone()[0]
+    copy = conn.execute(
+        "SELECT format('pggit_base.%I', table_name) FROM pggit.data_branches"
+    ).fetchone()[0]
     for table in (copy, "t", "pggit.commits"):
         with pytest.raises(psycopg.errors.WrongObjectType):
             ordinary.execute("SELECT pggit._enter_copy('t', %s, 't', 'main', 0)", (table,))
@@ -140,16 +141,22 @@ def test_objects_in_a_search_path_do_not_stand_in_for_postgresqls(conn, ordinary
 
 
 def test_every_function_pins_its_search_path(conn):
-    assert conn.execute(
-        """SELECT p.oid::regprocedure FROM pg_proc AS p
+    assert (
+        conn.execute(
+            """SELECT p.oid::regprocedure FROM pg_proc AS p
             WHERE p.pronamespace = 'pggit'::regnamespace
               AND NOT COALESCE('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)"""
-    ).fetchall() == []
+        ).fetchall()
+        == []
+    )
 
 
 def test_no_function_catches_an_error(conn):
-    assert conn.execute(
-        """SELECT p.oid::regprocedure FROM pg_proc AS p
+    assert (
+        conn.execute(
+            """SELECT p.oid::regprocedure FROM pg_proc AS p
             WHERE p.pronamespace = 'pggit'::regnamespace
               AND (p.prosrc ~* '\\mexception\\s+when\\M' OR p.prosrc ~* 'advisory')"""
-    ).fetchall() == []
+        ).fetchall()
+        == []
+    )

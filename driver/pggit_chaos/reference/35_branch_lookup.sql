@@ -45,7 +45,7 @@ BEGIN
     IF branch_name !~ '^[a-zA-Z0-9._/#-]+$' THEN
         RAISE EXCEPTION 'invalid branch name: "%"', branch_name
             USING ERRCODE = 'invalid_name',
-                  DETAIL = 'A branch name consists of letters, digits, and the characters . _ / # -.';
+                  DETAIL = 'A branch name is made of letters, digits and the characters . _ / # -.';
     END IF;
 END;
 $function$;

@@ -175,7 +175,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION pggit.calculate_schema_hash(text) IS
-    'Answers the SHA-256 of a table''s definition, NULL where it does not exist; a name without a schema is one of public.';
+    'Answers the SHA-256 of a table''s definition; public need not be named.';
 
 -- A name without a schema is one of public, whatever the caller's search_path:
 -- what is versioned under a name must not depend on who asks.

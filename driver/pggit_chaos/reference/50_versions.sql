@@ -116,7 +116,8 @@ BEGIN
                                 p_sql_executed);
 END;
 $function$;
-COMMENT ON FUNCTION pggit.increment_version(integer, pggit.change_type, pggit.change_severity, text, jsonb, text) IS
+COMMENT ON FUNCTION pggit.increment_version(
+    integer, pggit.change_type, pggit.change_severity, text, jsonb, text) IS
     'Gives an object its next version, records it in history, and answers the version.';
 
 CREATE FUNCTION pggit.increment_version(

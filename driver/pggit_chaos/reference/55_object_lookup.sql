@@ -94,7 +94,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION pggit.ensure_object(pggit.object_type, text, text, text, jsonb) IS
-    'Answers the id of an object of the current branch, which is tracked from now on if it was not.';
+    'Answers the id of an object of the current branch, and tracks it if nobody did.';
 
 CREATE FUNCTION pggit.get_version(p_object_name text)
 RETURNS TABLE (object_name text, schema_name text, version integer, version_string text,
@@ -116,7 +116,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION pggit.get_version(text) IS
-    'Answers the version of an object on the current branch; a name without a schema is one of public.';
+    'Answers the version of an object of the current branch; public need not be named.';
 
 CREATE FUNCTION pggit.get_history(p_object_name text, p_limit integer DEFAULT 10)
 RETURNS TABLE (version integer, change_type pggit.change_type, change_description text,

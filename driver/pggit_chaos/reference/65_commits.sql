@@ -113,4 +113,4 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION pggit.commit_changes(text, text, text) IS
-    'Appends a commit to a branch, which is made from main if it does not exist, and answers its Trinity ID.';
+    'Appends a commit to a branch, made from main if it is new, and answers its Trinity ID.';

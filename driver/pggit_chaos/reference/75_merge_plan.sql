@@ -112,8 +112,10 @@ AS $function$
            j.target_state,
            -- An index goes where its table goes.
            CASE WHEN j.object_type = 'INDEX' AND j.source_state IS NOT NULL
-                     AND CASE t.verdict WHEN 'take' THEN t.source_state ELSE t.target_state END IS NULL
-                THEN 'keep' ELSE j.verdict END
+                     AND CASE t.verdict WHEN 'take' THEN t.source_state
+                         ELSE t.target_state END IS NULL
+                THEN 'keep'
+                ELSE j.verdict END
       FROM judged AS j
       LEFT JOIN judged AS t ON t.source_id = j.parent_id;
 $function$;

@@ -165,7 +165,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION pggit.merge_branches(text, text, text) IS
-    'Brings what changed on one branch to another, as one commit there; where both changed, records the conflicts and moves nothing.';
+    'Brings what changed on one branch to another in one commit, or records the conflicts.';
 
 CREATE FUNCTION pggit.resolve_conflict(p_merge_id text, p_conflict_id integer, p_resolution text)
 RETURNS boolean

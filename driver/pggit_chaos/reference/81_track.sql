@@ -20,7 +20,8 @@ AS $function$
                       AND COALESCE((old_columns -> n.name ->> 'nullable')::boolean, true));
 $function$;
 
-CREATE FUNCTION pggit._severity(change pggit.change_type, old pggit.objects, metadata jsonb, ddl_hash text)
+CREATE FUNCTION pggit._severity(
+    change pggit.change_type, old pggit.objects, metadata jsonb, ddl_hash text)
 RETURNS pggit.change_severity
 LANGUAGE sql
 IMMUTABLE
