@@ -1,6 +1,8 @@
 """The rule by which the extension's files are made from the repository.
 
-The script is every ``sql/NN_*/**/*.sql`` joined in byte order of its path.  The
+The script is every ``sql/NN_*/**/*.sql`` joined in byte order of its path.  An
+upgrade script is ``replace_code.sql``, the migration of the tables, and, where it
+leads to this version, every layer from 30 on with its functions replaced.  The
 build hook loads this file by its path, so it imports nothing of the package;
 the Makefile applies the same rule, and a test compares the two.
 """
@@ -11,6 +13,9 @@ import re
 from pathlib import Path
 
 CONTROL = "pggit_chaos.control"
+
+_BEGIN = "sql/00_script/begin.sql"
+_REPLACE_CODE = "sql/upgrades/replace_code.sql"
 
 
 def version(control: str) -> str:
@@ -24,11 +29,28 @@ def version(control: str) -> str:
 def build(root: Path) -> dict[str, bytes]:
     """Return the extension's files by name: control file, script, upgrade scripts."""
     control = (root / CONTROL).read_bytes()
-    name = f"pggit_chaos--{version(control.decode())}.sql"
-    parts = sorted(root.glob("sql/[0-9]*/**/*.sql"), key=lambda path: path.as_posix().encode())
+    current = version(control.decode())
     upgrades = sorted(root.glob("sql/upgrades/pggit_chaos--*--*.sql"))
     return {
         CONTROL: control,
-        name: b"".join(part.read_bytes() for part in parts),
-        **{path.name: path.read_bytes() for path in upgrades},
+        f"pggit_chaos--{current}.sql": _joined(root, "sql/[0-9]*/**/*.sql"),
+        **{path.name: _upgrade(root, path, current) for path in upgrades},
     }
+
+
+def _joined(root: Path, pattern: str) -> bytes:
+    parts = sorted(root.glob(pattern), key=lambda path: path.as_posix().encode())
+    return b"".join(part.read_bytes() for part in parts)
+
+
+def _upgrade(root: Path, migration: Path, current: str) -> bytes:
+    parts = [(root / _BEGIN), (root / _REPLACE_CODE), migration]
+    code = b""
+    if migration.stem.endswith(f"--{current}"):
+        code = re.sub(
+            rb"^CREATE FUNCTION ",
+            b"CREATE OR REPLACE FUNCTION ",
+            _joined(root, "sql/[3-9][0-9]_*/**/*.sql"),
+            flags=re.MULTILINE,
+        )
+    return b"".join(part.read_bytes() for part in parts) + code

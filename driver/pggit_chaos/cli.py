@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from pggit_chaos import commands
+from pggit_chaos import commands, extension
 from pggit_chaos.errors import ChaosError, UsageError, translate
 
 __all__ = ["main", "run"]
@@ -32,8 +32,21 @@ class _Commands(click.Group):
         return command
 
 
+def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001 click's signature
+    if value and not ctx.resilient_parsing:
+        click.echo(f"pggit-chaos {extension.version()}")
+        ctx.exit()
+
+
 @click.group(cls=_Commands)
-@click.version_option(package_name="pggit-chaos", prog_name="pggit-chaos")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def group() -> None:
     """Put faults inside pgGit and see whether its metadata survives.
 

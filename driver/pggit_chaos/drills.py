@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pggit_chaos.errors import NothingToCorruptError
@@ -12,34 +12,24 @@ from pggit_chaos.rows import Drill
 if TYPE_CHECKING:
     from pggit_chaos.chaos import Chaos
 
-__all__ = ["applicable_kinds", "as_listing", "run"]
+__all__ = ["as_listing", "categories", "run"]
 
 _COLUMNS = ("kind", "detected", "detected_by", "unrelated", "healed", "elapsed")
 
 
-def applicable_kinds(chaos: Chaos, category: str | None = None) -> list[str]:
-    """Return the kinds of corruption that this pgGit can suffer."""
-    return [
-        kind.kind
-        for kind in chaos.corruption_kinds()
-        if kind.applies and category in (None, kind.category)
-    ]
+def categories(chaos: Chaos) -> list[str]:
+    """Return the categories of the kinds of corruption that this pgGit can suffer."""
+    return sorted({kind.category for kind in chaos.corruption_kinds() if kind.applies})
 
 
-def run(chaos: Chaos, kinds: Iterable[str], seed: int = 0) -> Iterator[Drill]:
-    """Drill each kind; one that finds nothing to corrupt yields a drill without a verdict."""
-    for kind in kinds:
-        try:
-            yield chaos.drill(kind, seed)
-        except NothingToCorruptError:
-            yield Drill(
-                kind=kind,
-                detected=None,
-                detected_by=None,
-                unrelated=None,
-                healed=None,
-                elapsed=None,
-            )
+def run(chaos: Chaos, kind: str, seed: int = 0) -> Drill:
+    """Drill one kind; where it finds nothing to corrupt, that is a drill without a verdict."""
+    try:
+        return chaos.drill(kind, seed)
+    except NothingToCorruptError:
+        return Drill(
+            kind=kind, detected=None, detected_by=None, unrelated=None, healed=None, elapsed=None
+        )
 
 
 def as_listing(drills: Sequence[Drill], label: str) -> Listing:

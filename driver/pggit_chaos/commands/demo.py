@@ -34,11 +34,10 @@ def command(*, pg_bindir: Path | None, format_name: str, seed: int) -> int:
 
     with open_workbench(Choice(pg_bindir=pg_bindir), talk.say) as bench:
         chaos = Chaos(bench.conn)
-        kinds = drills.applicable_kinds(chaos)
         drilled = [
             drill
-            for kind in talk.progress(kinds, what="drills")
-            for drill in drills.run(chaos, [kind], seed)
+            for category in talk.progress(drills.categories(chaos), what="drills")
+            for drill in chaos.drill_all(category, seed)
         ]
         with sweeps.ground(chaos):
             swept = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pggit_chaos import drills, listing, options, talk
+from pggit_chaos.errors import NotApplicableError
 from pggit_chaos.workbench import Choice, open_workbench
 
 
@@ -33,14 +34,17 @@ def command(
         raise click.UsageError("KIND and --category exclude each other")
     with open_workbench(choice, talk.say) as bench:
         chaos = Chaos(bench.conn)
-        chosen = list(kinds) or drills.applicable_kinds(chaos, category)
-        if not chosen:
-            raise click.UsageError(f'no kind of category "{category}" applies to this pgGit')
-        done = [
-            drill
-            for kind in talk.progress(chosen, what="drills")
-            for drill in drills.run(chaos, [kind], seed)
-        ]
+        if kinds:
+            done = [drills.run(chaos, kind, seed) for kind in talk.progress(kinds, what="drills")]
+        else:
+            categories = [category] if category is not None else drills.categories(chaos)
+            done = [
+                drill
+                for each in talk.progress(categories, what="drills")
+                for drill in chaos.drill_all(each, seed)
+            ]
+        if not done:
+            raise NotApplicableError(f'no kind of category "{category}" applies to this pgGit')
         result = drills.as_listing(done, bench.label)
     listing.write([result], format_name)
     return int(result.failures > 0)
