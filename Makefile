@@ -10,20 +10,25 @@ EXTVERSION   = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION
 SCRIPT       = build/extension/$(EXTENSION)--$(EXTVERSION).sql
 SCRIPT_DIRS  = $(shell find sql -type d)  # their times tell of parts that went away
 SCRIPT_PARTS = $(shell find sql -path 'sql/[0-9]*' -name '*.sql' | LC_ALL=C sort)
-UPGRADES     = $(wildcard sql/upgrades/$(EXTENSION)--*--*.sql)
+CODE_PARTS   = $(shell find sql -path 'sql/[3-9][0-9]_*' -name '*.sql' | LC_ALL=C sort)
+UPGRADES     = $(patsubst sql/upgrades/%,build/extension/%,$(wildcard sql/upgrades/$(EXTENSION)--*--*.sql))
 
-all: $(SCRIPT)  ## Build the extension's script (needs neither Python nor PostgreSQL)
+all: $(SCRIPT) $(UPGRADES)  ## Build the extension's script (needs neither Python nor PostgreSQL)
 
 # The same rule as driver/pggit_chaos/_script.py; a test compares the two.
 $(SCRIPT): $(SCRIPT_PARTS) $(SCRIPT_DIRS) $(EXTENSION).control Makefile
 	@mkdir -p $(@D)
 	@cat $(SCRIPT_PARTS) > $@
 
+$(UPGRADES): build/extension/%.sql: sql/upgrades/%.sql sql/upgrades/replace_code.sql $(SCRIPT)
+	@cat sql/00_script/begin.sql sql/upgrades/replace_code.sql $< > $@
+	@case $* in *--$(EXTVERSION)) \
+	    cat $(CODE_PARTS) | sed 's/^CREATE FUNCTION /CREATE OR REPLACE FUNCTION /' >> $@;; esac
+
 # PGXS has targets of its own for everything, so it only comes in when asked for:
 #   make install [PG_CONFIG=/path/to/pg_config]
 ifneq (,$(filter install uninstall installdirs,$(MAKECMDGOALS)))
-DATA_built = $(SCRIPT)
-DATA       = $(UPGRADES)
+DATA_built = $(SCRIPT) $(UPGRADES)
 PGXS      := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 else

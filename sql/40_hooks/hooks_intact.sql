@@ -37,7 +37,7 @@ AS $function$
     UNION ALL
     SELECT p.object,
            CASE WHEN h.object IS NULL THEN format('it has no %s hook', p.kind)
-                WHEN NOT h.enabled THEN format('its %s hook is disabled', p.kind)
+                WHEN NOT h.enabled THEN format('its %s hook is disabled or out of date', p.kind)
                 ELSE format('its hook names "%s"', h.failpoint)
            END
       FROM present AS p

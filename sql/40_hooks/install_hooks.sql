@@ -43,6 +43,7 @@ SET client_min_messages = warning
 AS $function$
 DECLARE
     v_missing name;
+    v_sound   text[];
 BEGIN
     SELECT s.name INTO v_missing
       FROM unnest(schemas) AS s(name)
@@ -61,12 +62,20 @@ BEGIN
        JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
       WHERE n.nspname = ANY (schemas)
         AND p.prokind IN ('f', 'p');
+    v_sound := ARRAY(SELECT h.object
+                       FROM @extschema@._hooks() AS h
+                      WHERE h.kind IN ('table', 'commit')
+                        AND h.enabled
+                        AND h.failpoint = h.object
+                      GROUP BY h.object
+                     HAVING count(*) = 2);
     PERFORM @extschema@._hook_table(c.oid)
        FROM pg_catalog.pg_class AS c
        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
       WHERE n.nspname = ANY (schemas)
         AND c.relkind IN ('r', 'p')
-        AND NOT c.relispartition;
+        AND NOT c.relispartition
+        AND c.oid::regclass::text <> ALL (v_sound);
     PERFORM @extschema@._hook_ddl();
 END;
 $function$;
@@ -134,7 +143,8 @@ COMMENT ON FUNCTION @extschema@._skip_hook(text, text, text) IS
 --
 -- Row triggers before and after each write, and a deferred constraint trigger,
 -- which fires at COMMIT.  The names sort behind pgGit's own.  Disarmed, a row
--- costs the WHEN clause of two triggers, and a call of the third at COMMIT.
+-- costs the WHEN clause of two triggers, and a call of the third at COMMIT.  What
+-- is there and not in order is made anew.
 --
 CREATE FUNCTION @extschema@._hook_table(relation regclass)
 RETURNS void
@@ -145,7 +155,7 @@ DECLARE
     v_trigger record;
 BEGIN
     FOR v_trigger IN
-        SELECT t.phase, t.form
+        SELECT 'zz_pggit_chaos_' || t.phase AS name, t.phase, t.form
           FROM (VALUES
                    ('before', 'CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %s '
                               'FOR EACH ROW WHEN (@extschema@._armed()) '
@@ -157,25 +167,14 @@ BEGIN
                               'DEFERRABLE INITIALLY DEFERRED '
                               'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)')
                ) AS t(phase, form)
-         WHERE NOT EXISTS (SELECT
-                             FROM pg_catalog.pg_trigger AS g
-                            WHERE g.tgrelid = relation
-                              AND g.tgname = 'zz_pggit_chaos_' || t.phase
-                              AND @extschema@._hooked_table(g.tgargs) = relation::text)
     LOOP
-        EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', 'zz_pggit_chaos_' || v_trigger.phase,
-                       relation);
-        EXECUTE format(v_trigger.form, 'zz_pggit_chaos_' || v_trigger.phase, relation,
-                       relation::text, v_trigger.phase);
-    END LOOP;
-    FOR v_trigger IN
-        SELECT g.tgname
-          FROM pg_catalog.pg_trigger AS g
-         WHERE g.tgrelid = relation
-           AND g.tgname LIKE 'zz\_pggit\_chaos\_%'
-           AND g.tgenabled <> 'O'
-    LOOP
-        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER %I', relation, v_trigger.tgname);
+        IF EXISTS (SELECT
+                     FROM pg_catalog.pg_trigger AS g
+                    WHERE g.tgrelid = relation
+                      AND g.tgname = v_trigger.name) THEN
+            EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, relation);
+        END IF;
+        EXECUTE format(v_trigger.form, v_trigger.name, relation, relation::text, v_trigger.phase);
     END LOOP;
 END;
 $function$;

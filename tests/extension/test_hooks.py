@@ -233,10 +233,14 @@ def test_a_function_replaced_since_is_seen_mended_and_never_overwritten(conn):
         ("ALTER TABLE pggit.history RENAME TO renamed", 'its hook names "pggit.history"'),
         (
             "ALTER TABLE pggit.commits DISABLE TRIGGER zz_pggit_chaos_before",
-            "its table hook is disabled",
+            "its table hook is disabled or out of date",
+        ),
+        (
+            "DROP TRIGGER zz_pggit_chaos_after ON pggit.commits",
+            "its table hook is disabled or out of date",
         ),
         ("DROP TRIGGER zz_pggit_chaos_commit ON pggit.commits", "it has no commit hook"),
-        ("ALTER EVENT TRIGGER zz_pggit_chaos_sql_drop DISABLE", "its ddl hook is disabled"),
+        ("ALTER EVENT TRIGGER zz_pggit_chaos_sql_drop DISABLE", "its ddl hook is disabled or out of date"),
         ("CREATE TABLE pggit.newer (a int)", "it has no table hook"),
     ],
 )

@@ -60,19 +60,37 @@ def test_parts_are_joined_in_byte_order_of_their_paths(tmp_path: Path) -> None:
         path = tmp_path / "sql" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{name}\n")
-    (tmp_path / "sql/upgrades").mkdir()
-    (tmp_path / "sql/upgrades/pggit_chaos--1.1--1.2.sql").write_text("upgrade\n")
     files = _script.build(tmp_path)
     assert files["pggit_chaos--1.2.sql"].decode().split() == [
         *("10_a/B.sql", "10_a/b-c.sql", "10_a/b.sql", "10_a/b/c.sql", "9_z/a.sql"),
     ]
-    assert files["pggit_chaos--1.1--1.2.sql"] == b"upgrade\n"
+
+
+def test_an_upgrade_to_this_version_migrates_tables_and_replaces_code(tmp_path: Path) -> None:
+    texts = {
+        "pggit_chaos.control": "default_version = '1.2'\n",
+        "sql/00_script/begin.sql": "begin\n",
+        "sql/20_tables/t.sql": "CREATE TABLE t\n",
+        "sql/30_guard/f.sql": "CREATE FUNCTION f\n",
+        "sql/upgrades/replace_code.sql": "replace\n",
+        "sql/upgrades/pggit_chaos--1.0--1.1.sql": "first\n",
+        "sql/upgrades/pggit_chaos--1.1--1.2.sql": "second\n",
+    }
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    files = _script.build(tmp_path)
+    assert files["pggit_chaos--1.0--1.1.sql"] == b"begin\nreplace\nfirst\n"
+    assert files["pggit_chaos--1.1--1.2.sql"] == (
+        b"begin\nreplace\nsecond\nCREATE OR REPLACE FUNCTION f\n"
+    )
 
 
 def test_make_makes_the_same_script(tree: Path) -> None:
     _run(["make"], tree)
-    name = f"pggit_chaos--{extension.version()}.sql"
-    assert (tree / "build/extension" / name).read_bytes() == extension.files()[name]
+    made = {path.name: path.read_bytes() for path in (tree / "build/extension").glob("*.sql")}
+    assert made == {n: text for n, text in extension.files().items() if n.endswith(".sql")}
 
 
 @pytest.mark.skipif(shutil.which("pg_config") is None, reason="not applicable: no pg_config")
