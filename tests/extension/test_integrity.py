@@ -301,7 +301,6 @@ def test_ordinary_work_is_no_finding(used, ordinary):
 # -- size
 
 
-@pytest.mark.slow
 @pytest.mark.one_version
 def test_no_check_walks_a_long_history_for_each_of_its_rows(used):
     used.execute("SET session_replication_role = replica")
