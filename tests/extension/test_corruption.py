@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from catalogue import restored
 
 KINDS = sorted(
@@ -228,9 +229,9 @@ def test_a_kind_whose_ground_is_missing_does_not_apply(conn):
 def test_without_pggit_there_is_nothing_that_applies(conn):
     conn.execute("DROP EVENT TRIGGER pggit_ddl_trigger; DROP EVENT TRIGGER pggit_drop_trigger")
     conn.execute("DROP SCHEMA pggit CASCADE; DROP SCHEMA IF EXISTS pggit_branches CASCADE")
-    assert conn.execute(
-        "SELECT DISTINCT applies FROM pggit_chaos.corruption_kind"
-    ).fetchall() == [(False,)]
+    assert conn.execute("SELECT DISTINCT applies FROM pggit_chaos.corruption_kind").fetchall() == [
+        (False,)
+    ]
     assert refused(conn, "SELECT pggit_chaos.corrupt('commit_deleted')").sqlstate == "PC002"
 
 
@@ -399,7 +400,9 @@ def test_a_row_is_put_back_value_for_value_whatever_the_sessions_settings(used):
         RESET session_replication_role;
     """)
     before = state(used)
-    settings = "SET datestyle = 'SQL, DMY'; SET intervalstyle = iso_8601; SET timezone = 'Asia/Kolkata';"
+    settings = (
+        "SET datestyle = 'SQL, DMY'; SET intervalstyle = iso_8601; SET timezone = 'Asia/Kolkata';"
+    )
     for kind in ("branch_main_renamed", "branch_main_deleted"):
         corruption = corrupt(used, kind)
         used.execute(settings + "SET extra_float_digits = -5; SET bytea_output = escape")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from catalogue import fingerprint
 
+from catalogue import fingerprint
 from pggit_chaos.target import Target
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from catalogue import restored
 
 CHECKS = sorted(
@@ -55,7 +56,8 @@ DAMAGE = {
         DELETE FROM pggit.dependencies;
         INSERT INTO pggit.dependencies (id, dependent_id, depends_on_id, dependency_type)
         SELECT -t.id, t.id, COALESCE(lag(t.id) OVER (ORDER BY t.id), last_value(t.id) OVER ()),
-               CASE WHEN lag(t.id) OVER (ORDER BY t.id) IS NULL THEN 'generic' ELSE 'foreign_key' END
+               CASE WHEN lag(t.id) OVER (ORDER BY t.id) IS NULL
+                    THEN 'generic' ELSE 'foreign_key' END
           FROM pggit.objects AS t WHERE t.object_type = 'TABLE' AND t.branch_name = 'main'""",
     "data_branch_missing": "UPDATE pggit.data_branches SET branch_id = -1",
     "merge_conflict_branch_missing": "UPDATE pggit.merge_conflicts SET branch_a = 'gone'",
@@ -72,15 +74,15 @@ DAMAGE = {
     "trigger_disabled": "ALTER TABLE pggit.history DISABLE TRIGGER ALL",
     "sequence_behind": "ALTER SEQUENCE pggit.objects_id_seq RESTART WITH 2",
     "trinity_sequence_behind": "SELECT setval('pggit.trinity_id_seq', 1)",
-    "trinity_time_mismatch": "UPDATE pggit.commits SET hash = '99999999999999999999-' || right(hash, 15)"
-    " WHERE id = 1",
+    "trinity_time_mismatch": """
+        UPDATE pggit.commits SET hash = '99999999999999999999-' || right(hash, 15) WHERE id = 1""",
 }
 
 
 def fsck(conn, *arguments):
     placeholders = ", ".join(["%s"] * len(arguments))
     return conn.execute(
-        f"SELECT check_id, severity, relation, row_identity, message, action, repairable"  # noqa: S608
+        f"SELECT check_id, severity, relation, row_identity, message, action, repairable"
         f"  FROM pggit_chaos.fsck({placeholders})",
         arguments,
     ).fetchall()
@@ -98,7 +100,7 @@ def refused(conn, statement):
 
 @pytest.fixture
 def damaged(used):
-    """A function that damages what nothing guards: no trigger, foreign key or event trigger fires."""
+    """A function that does damage under the replica role, where pgGit and its keys rest."""
 
     def damage(statements):
         used.execute("SET session_replication_role = replica")
@@ -110,7 +112,9 @@ def damaged(used):
 
 
 def test_the_view_lists_one_check_a_file(conn):
-    rows = conn.execute("SELECT check_id, category, severity, summary FROM pggit_chaos.integrity_check")
+    rows = conn.execute(
+        "SELECT check_id, category, severity, summary FROM pggit_chaos.integrity_check"
+    )
     assert sorted(row[0] for row in rows if all(row)) == CHECKS
 
 
@@ -157,23 +161,29 @@ def test_a_finding_names_the_row_and_the_way_out(damaged):
 
 
 def test_fsck_runs_the_named_checks_alone(damaged):
-    conn = damaged("UPDATE pggit.commits SET parent_commit_hash = 'gone', message = NULL WHERE id = 1")
+    conn = damaged(
+        "UPDATE pggit.commits SET parent_commit_hash = 'gone', message = NULL WHERE id = 1"
+    )
     assert spoke(conn) == {"commit_parent_missing", "commit_field_missing"}
     assert {row[0] for row in fsck(conn, ["commit_field_missing"])} == {"commit_field_missing"}
     assert fsck(conn, ["commit_branch_missing", "commit_hash_empty"]) == []
 
 
 def test_fsck_leaves_out_what_is_less_grave(damaged):
-    conn = damaged("UPDATE pggit.commits SET parent_commit_hash = 'gone',"
-                   " authored_at = committed_at + interval '1 minute' WHERE id = 1")
+    conn = damaged(
+        "UPDATE pggit.commits SET parent_commit_hash = 'gone',"
+        " authored_at = committed_at + interval '1 minute' WHERE id = 1"
+    )
     assert spoke(conn) == {"commit_parent_missing", "commit_time_order"}
     for severity, left in (("info", 2), ("warning", 2), ("error", 1)):
         assert len(fsck(conn, None, severity)) == left
 
 
 def test_rows_of_child_tables_are_not_pggits_own(damaged):
-    conn = damaged("CREATE TABLE pggit.commits_copy () INHERITS (pggit.commits);"
-                   "INSERT INTO pggit.commits_copy (id, hash, branch_id) VALUES (-1, '', -1)")
+    conn = damaged(
+        "CREATE TABLE pggit.commits_copy () INHERITS (pggit.commits);"
+        "INSERT INTO pggit.commits_copy (id, hash, branch_id) VALUES (-1, '', -1)"
+    )
     assert fsck(conn) == []
 
 
@@ -199,7 +209,11 @@ def test_a_check_runs_as_it_stands_where_nothing_of_ours_is(used):
 @pytest.mark.parametrize(
     ("call", "sqlstate", "message"),
     [
-        ("fsck('{commit_hash_emty}')", "42704", 'integrity check "commit_hash_emty" does not exist'),
+        (
+            "fsck('{commit_hash_emty}')",
+            "42704",
+            'integrity check "commit_hash_emty" does not exist',
+        ),
         ("fsck('{NULL}')", "22004", 'argument "checks" must not be null'),
         ("fsck('{}')", "22023", "no check is named"),
         ("fsck(NULL, 'fatal')", "22023", 'severity "fatal" does not exist'),
@@ -311,7 +325,8 @@ def test_no_check_walks_a_long_history_for_each_of_its_rows(used):
         SELECT 'TABLE', 'long', 'table ' || i FROM generate_series(1, 50000) AS i;
         INSERT INTO pggit.history (object_id, change_type, change_severity, old_version,
                                    new_version, sql_executed)
-        SELECT (SELECT max(id) FROM pggit.objects) - i / 10, 'ALTER', 'MINOR', i % 10, i % 10 + 1, ''
+        SELECT (SELECT max(id) FROM pggit.objects) - i / 10, 'ALTER', 'MINOR', i % 10,
+               i % 10 + 1, ''
           FROM generate_series(0, 49999) AS i;
         INSERT INTO pggit.dependencies (dependent_id, depends_on_id, dependency_type)
         SELECT o.id, o.id - d.distance, d.type
