@@ -60,7 +60,7 @@ AS $function$
      WHERE i.object_type = 'TABLE';
 $function$;
 
-CREATE TYPE pggit._touched_object AS (classid oid, objid oid, named boolean);
+CREATE TYPE pggit._touched_object AS (classid oid, objid oid, named boolean, created boolean);
 
 CREATE FUNCTION pggit._touched()
 RETURNS SETOF pggit._touched_object
@@ -70,11 +70,12 @@ ROWS 10
 SET search_path = pg_catalog, pg_temp
 AS $function$
     WITH RECURSIVE command AS MATERIALIZED (
-        SELECT DISTINCT c.classid, c.objid
+        SELECT c.classid, c.objid, bool_or(c.command_tag !~ '^ALTER') AS created
           FROM pg_event_trigger_ddl_commands() AS c
          WHERE c.command_tag ~ '^(CREATE|ALTER|SELECT INTO|IMPORT FOREIGN SCHEMA)'
            AND c.classid IS NOT NULL
-           AND NOT c.in_extension),
+           AND NOT c.in_extension
+         GROUP BY c.classid, c.objid),
     touched (classid, objid) AS (
         SELECT c.classid, c.objid FROM command AS c
          UNION
@@ -87,8 +88,9 @@ AS $function$
                SELECT t.classid, c.oid
                  FROM pggit._recorded_children(t.objid, pggit._current_branch_name()) AS c(oid)
                 WHERE t.classid = 'pg_class'::regclass) AS n(classid, objid))
-    SELECT t.classid, t.objid, (t.classid, t.objid) IN (TABLE command)
+    SELECT t.classid, t.objid, c.objid IS NOT NULL, COALESCE(c.created, false)
       FROM touched AS t
+      LEFT JOIN command AS c USING (classid, objid)
      CROSS JOIN LATERAL pggit._identity(t.classid, t.objid) AS i
      -- What belongs to an extension changes with the extension.
      WHERE NOT EXISTS (SELECT FROM pg_depend AS d

@@ -51,9 +51,28 @@ AS $function$
        AND o.is_active;
 $function$;
 
--- The record that the object had under a former name.  After a restore oids
--- mean nothing: a record whose name something still has is not a former one.
-CREATE FUNCTION pggit._former_record(classid oid, objid oid, branch_id integer)
+-- Whether a record under another name may be that of the same object.
+CREATE FUNCTION pggit._resembles(
+    record pggit.objects, object_name text, parent_id integer, ddl_hash text)
+RETURNS boolean
+LANGUAGE sql
+IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE record.object_type
+           WHEN 'INDEX' THEN record.parent_id = _resembles.parent_id
+           WHEN 'FUNCTION' THEN substring(record.object_name FROM '\(.*')
+                              = substring(_resembles.object_name FROM '\(.*')
+           WHEN 'PROCEDURE' THEN substring(record.object_name FROM '\(.*')
+                               = substring(_resembles.object_name FROM '\(.*')
+           ELSE record.ddl_hash = _resembles.ddl_hash END;
+$function$;
+
+-- The record that an object had under a former name, which nothing has any more.
+-- The oid tells, or else the content does: oids change with a restore, and that
+-- of an index with REINDEX CONCURRENTLY.
+CREATE FUNCTION pggit._former_record(
+    classid oid, objid oid, parent_id integer, ddl_hash text, branch_id integer)
 RETURNS pggit.objects
 LANGUAGE sql
 STABLE
@@ -62,13 +81,18 @@ AS $function$
     SELECT o.*
       FROM pggit._identity(classid, objid) AS i
       JOIN pggit.objects AS o
-        ON o.metadata ->> 'oid' = objid::text
-       AND o.object_type = i.object_type
+        ON o.object_type = i.object_type
        AND o.branch_id = _former_record.branch_id
        AND o.is_active
-     WHERE (o.schema_name, o.object_name) <> (i.schema_name, i.object_name)
+     CROSS JOIN LATERAL (SELECT o.metadata ->> 'oid' = objid::text) AS s(same_oid)
+     WHERE (s.same_oid
+            OR (o.schema_name = i.schema_name OR o.object_name = i.object_name)
+               AND pggit._resembles(o, i.object_name, _former_record.parent_id,
+                                    _former_record.ddl_hash)
+            OR o.object_name = i.object_name
+               AND to_regnamespace(quote_ident(o.schema_name)) IS NULL)
        AND NOT EXISTS (SELECT FROM pggit._find(o.object_type, o.schema_name, o.object_name))
-     ORDER BY o.id
+     ORDER BY s.same_oid DESC, o.id
      LIMIT 1;
 $function$;
 
@@ -115,8 +139,8 @@ $function$;
 
 -- Answers whether an object that a command touched is to be recorded anew.
 CREATE FUNCTION pggit._is_change(
-    object_type pggit.object_type, named boolean, parent_id integer, old pggit.objects,
-    former pggit.objects, metadata jsonb, ddl_hash text)
+    touched pggit._touched_object, object_type pggit.object_type, parent_id integer,
+    old pggit.objects, former pggit.objects, content_hash text)
 RETURNS boolean
 LANGUAGE sql
 IMMUTABLE
@@ -126,37 +150,39 @@ AS $function$
            -- An index of a table that is not versioned is not, either; that of a
            -- partition comes without a command of its own.
            WHEN object_type = 'INDEX' AND parent_id IS NULL THEN false
-           WHEN named OR former.id IS NOT NULL THEN true
+           WHEN touched.named OR former.id IS NOT NULL THEN true
            WHEN old.id IS NULL THEN object_type = 'INDEX'
-           ELSE (old.metadata, old.ddl_hash) IS DISTINCT FROM (metadata, ddl_hash) END;
+           ELSE old.content_hash IS DISTINCT FROM _is_change.content_hash END;
 $function$;
 
-CREATE FUNCTION pggit._track(classid oid, objid oid, named boolean, branch pggit.branches)
+CREATE FUNCTION pggit._track(touched pggit._touched_object, branch pggit.branches)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_identity record;
-    v_old      pggit.objects := pggit._record_of(classid, objid, branch.id);
-    v_former   pggit.objects := pggit._former_record(classid, objid, branch.id);
-    v_parent   integer := pggit._table_record_id(classid, objid, branch.id);
-    v_metadata jsonb := pggit._metadata(classid, objid);
-    v_hash     text := pggit._ddl_hash(classid, objid);
-    v_change   pggit.change_type;
+    v_old      pggit.objects := pggit._record_of(touched.classid, touched.objid, branch.id);
+    v_former   pggit.objects;
+    v_parent   integer := pggit._table_record_id(touched.classid, touched.objid, branch.id);
+    v_metadata jsonb := pggit._metadata(touched.classid, touched.objid);
+    v_hash     text := pggit._ddl_hash(touched.classid, touched.objid);
+    v_change   pggit.change_type := CASE WHEN v_old.id IS NULL THEN 'CREATE' ELSE 'ALTER' END;
     v_id       integer;
 BEGIN
-    SELECT * INTO v_identity FROM pggit._identity(classid, objid);
-    IF NOT pggit._is_change(v_identity.object_type, named, v_parent, v_old, v_former,
-                            v_metadata, v_hash) THEN
+    SELECT * INTO v_identity FROM pggit._identity(touched.classid, touched.objid);
+    IF v_old.id IS NULL AND NOT touched.created THEN
+        v_former := pggit._former_record(touched.classid, touched.objid, v_parent, v_hash,
+                                         branch.id);
+    END IF;
+    IF NOT pggit._is_change(touched, v_identity.object_type, v_parent, v_old, v_former,
+                            pggit._content_hash(v_hash, v_metadata)) THEN
         RETURN;
     END IF;
-    v_change := CASE WHEN v_former.id IS NOT NULL THEN 'RENAME'
-                     WHEN v_old.id IS NOT NULL THEN 'ALTER'
-                     ELSE 'CREATE' END;
     v_id := pggit._object_row(v_identity.object_type, v_identity.schema_name,
                               v_identity.object_name, v_parent, branch);
     IF v_former.id IS NOT NULL THEN
+        v_change := 'RENAME';
         PERFORM pggit._succeed(v_former, v_id);
     END IF;
     PERFORM pggit._change_object(v_id, v_change,

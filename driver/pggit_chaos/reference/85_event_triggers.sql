@@ -19,7 +19,7 @@ BEGIN
     END IF;
     v_branch := pggit._share_branch(pggit._current_branch_name());
     FOREACH v_object IN ARRAY v_touched LOOP
-        PERFORM pggit._track(v_object.classid, v_object.objid, v_object.named, v_branch);
+        PERFORM pggit._track(v_object, v_branch);
     END LOOP;
     -- Last, for what is depended on may have come with the same command.
     FOREACH v_object IN ARRAY v_touched LOOP
@@ -48,13 +48,13 @@ $function$;
 -- Tables that lost a column, a default or a constraint to the drop of something
 -- else.  One that is altered itself comes with the end of the command.
 CREATE FUNCTION pggit._bereaved()
-RETURNS TABLE (classid oid, objid oid)
+RETURNS SETOF pggit._touched_object
 LANGUAGE sql
 STABLE
 ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT 'pg_class'::regclass::oid, c.oid
+    SELECT 'pg_class'::regclass::oid, c.oid, false, false
       FROM pg_event_trigger_dropped_objects() AS d
       JOIN pg_namespace AS n ON n.nspname = d.address_names[1]
       JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = d.address_names[2]
@@ -72,8 +72,9 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_dropped record;
-    v_branch  pggit.branches;
+    v_dropped  record;
+    v_bereaved pggit._touched_object;
+    v_branch   pggit.branches;
 BEGIN
     PERFORM pggit._strike_copy(d.schema_name, d.object_name)
        FROM pg_event_trigger_dropped_objects() AS d
@@ -90,12 +91,12 @@ BEGIN
                  v_branch.name)
             AND o.is_active;
     END LOOP;
-    FOR v_dropped IN SELECT * FROM pggit._bereaved() LOOP
+    FOR v_bereaved IN SELECT * FROM pggit._bereaved() LOOP
         IF v_branch.id IS NULL THEN
             v_branch := pggit._share_branch(pggit._current_branch_name());
         END IF;
-        PERFORM pggit._track(v_dropped.classid, v_dropped.objid, false, v_branch);
-        PERFORM pggit._track_dependencies(v_dropped.classid, v_dropped.objid, v_branch);
+        PERFORM pggit._track(v_bereaved, v_branch);
+        PERFORM pggit._track_dependencies(v_bereaved.classid, v_bereaved.objid, v_branch);
     END LOOP;
 END;
 $function$;
