@@ -22,7 +22,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@.corrupt(text, bigint) IS
-    'Damages pgGit''s metadata in the named way, keeps the images to heal it by, and answers the id of the corruption.';
+    'Damages pgGit''s metadata in the named way, so that heal() can undo it, and answers its id.';
 
 --
 -- _corrupt(kind, seed)
@@ -127,7 +127,7 @@ AS $function$
                   END, kind.relation::regclass, kind.query);
 $function$;
 COMMENT ON FUNCTION @extschema@._damaged_rows(@extschema@._corruption_kind) IS
-    'Makes the query for the images before and after of the rows that a kind of corruption chooses.';
+    'Makes the query for the images, before and after, of the rows that a kind chooses.';
 
 CREATE FUNCTION @extschema@._corrupt_sequences(
     corruption_id bigint, kind @extschema@._corruption_kind, seed bigint)

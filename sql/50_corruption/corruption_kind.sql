@@ -44,7 +44,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._corruption_kind_named(text) IS
-    'Finds a kind of corruption; raises 42704 where there is none and PC008 where it does not apply.';
+    'Finds a kind of corruption; 42704 where there is none, PC008 where it does not apply.';
 
 CREATE FUNCTION @extschema@._pick(seed bigint, key text)
 RETURNS bigint

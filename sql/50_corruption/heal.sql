@@ -37,7 +37,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@.heal(bigint) IS
-    'Undoes one corruption exactly; false where it was healed before, PC005 where what it damaged was changed since.';
+    'Undoes one corruption exactly; false where that was done, PC005 over any later change.';
 
 CREATE FUNCTION @extschema@.heal_all()
 RETURNS integer

@@ -127,4 +127,4 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._replace_row(regclass, tid, text) IS
-    'Writes an image over a row, inserts it where victim is NULL, deletes the row where image is NULL; answers the row as it is now.';
+    'Writes an image over a row; inserts it where there is no victim, deletes where no image.';

@@ -64,4 +64,4 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@.fsck(text[], text) IS
-    'Checks pgGit''s metadata and answers one row for each thing that is wrong; no row means sound.';
+    'Checks pgGit''s metadata and answers a row for each thing that is wrong; none: sound.';

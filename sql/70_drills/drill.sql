@@ -22,7 +22,7 @@ AS $function$
     SELECT d.* FROM @extschema@._drill_named(drill.kind, drill.seed) AS d;
 $function$;
 COMMENT ON FUNCTION @extschema@.drill(text, bigint) IS
-    'Corrupts in the named way, sees that fsck() finds exactly that, heals it, sees that nothing remains, and rolls all of it back.';
+    'Corrupts in one way, sees that fsck() finds exactly that, heals, and leaves nothing behind.';
 
 CREATE FUNCTION @extschema@.drill_all(category text DEFAULT NULL, seed bigint DEFAULT 0)
 RETURNS TABLE (
@@ -66,7 +66,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@.drill_all(text, bigint) IS
-    'Drills each kind of corruption that applies, of one category or of all; a row of NULLs where there is nothing to corrupt.';
+    'Drills each kind that applies, of one category or all; NULLs: there was nothing to corrupt.';
 
 --
 -- _drill_named(name, seed), _drill(kind, seed, findings, digest),
@@ -149,7 +149,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._drill(@extschema@._corruption_kind, bigint, jsonb, text) IS
-    'Drills one kind of corruption against the findings and the digest from before, and rolls it back.';
+    'Drills one kind against the findings and the digest from before, and rolls it back.';
 
 CREATE FUNCTION @extschema@._drill_heals(corruption_id bigint)
 RETURNS boolean

@@ -12,8 +12,9 @@ $query$
 SELECT format('type=%s', t.name),
        format('type "%s" has no label "%s"', t.name, l.label)
   FROM (VALUES
-       ('pggit.object_type', '{SCHEMA,TABLE,COLUMN,INDEX,CONSTRAINT,VIEW,MATERIALIZED_VIEW,FUNCTION,'
-                             'PROCEDURE,TRIGGER,TYPE,SEQUENCE,PARTITION,BRANCH,COMMIT,TAG}'),
+       ('pggit.object_type', '{SCHEMA,TABLE,COLUMN,INDEX,CONSTRAINT,VIEW,MATERIALIZED_VIEW,'
+                             'FUNCTION,PROCEDURE,TRIGGER,TYPE,SEQUENCE,PARTITION,BRANCH,COMMIT,'
+                             'TAG}'),
        ('pggit.change_type', '{CREATE,ALTER,DROP,RENAME,COMMENT,BRANCH,MERGE,CONFLICT_RESOLVED}'),
        ('pggit.change_severity', '{MAJOR,MINOR,PATCH}'),
        ('pggit.branch_status', '{ACTIVE,MERGED,DELETED,CONFLICTED}'),
