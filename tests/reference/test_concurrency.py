@@ -234,6 +234,27 @@ def test_no_copy_is_made_on_a_branch_that_is_being_deleted(conn, background, bro
     assert not broken_promises()
 
 
+def test_versions_and_merges_do_not_wait_for_each_other_in_a_circle(
+    conn, together, broken_promises
+):
+    conn.execute("CREATE TABLE t (id integer); SELECT pggit.create_branch('feature')")
+
+    increment = """SELECT pggit.increment_version(o.id, 'ALTER', 'PATCH') FROM pggit.objects AS o
+                    WHERE (o.full_name, o.branch_name) = ('public.t', '{}')"""
+    statements = (
+        "SELECT pggit.merge_branches('main', 'feature')",
+        increment.format("main"),
+        increment.format("feature"),
+    )
+
+    def work(session, number):
+        for _ in range(TIMES):
+            session.execute(statements[number % 3])
+
+    assert not errors(together(work))
+    assert not broken_promises()
+
+
 def test_merges_in_both_directions_do_not_wait_for_each_other_in_a_circle(
     conn, scalar, together, broken_promises
 ):

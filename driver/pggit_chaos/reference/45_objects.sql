@@ -164,6 +164,7 @@ COMMENT ON FUNCTION pggit.compute_ddl_hash(pggit.object_type, text, text) IS
 CREATE FUNCTION pggit.calculate_schema_hash(p_table_name text)
 RETURNS text
 LANGUAGE plpgsql
+STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$

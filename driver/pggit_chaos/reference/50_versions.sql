@@ -98,6 +98,11 @@ BEGIN
         RAISE EXCEPTION 'object, change type and severity must not be null'
             USING ERRCODE = 'null_value_not_allowed';
     END IF;
+    -- The branch before the object, as a merge locks them.
+    PERFORM
+       FROM pggit.branches AS b
+      WHERE b.id = (SELECT o.branch_id FROM pggit.objects AS o WHERE o.id = p_object_id)
+        FOR KEY SHARE;
     SELECT o.* INTO v_object FROM pggit.objects AS o WHERE o.id = p_object_id FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'object % does not exist', p_object_id USING ERRCODE = 'undefined_object';
