@@ -239,12 +239,14 @@ def test_versions_and_merges_do_not_wait_for_each_other_in_a_circle(
 ):
     conn.execute("CREATE TABLE t (id integer); SELECT pggit.create_branch('feature')")
 
-    increment = """SELECT pggit.increment_version(o.id, 'ALTER', 'PATCH') FROM pggit.objects AS o
-                    WHERE (o.full_name, o.branch_name) = ('public.t', '{}')"""
+    # What main gets is new, what feature gets is none: each merge has something to take.
+    increment = """
+        SELECT pggit.increment_version(o.id, 'ALTER', 'PATCH', '', {})
+          FROM pggit.objects AS o WHERE (o.full_name, o.branch_name) = ('public.t', '{}')"""
     statements = (
         "SELECT pggit.merge_branches('main', 'feature')",
-        increment.format("main"),
-        increment.format("feature"),
+        increment.format("o.metadata || jsonb_build_object('new', random())", "main"),
+        increment.format("NULL", "feature"),
     )
 
     def work(session, number):
