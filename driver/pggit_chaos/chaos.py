@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from psycopg import Error
 from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row, scalar_row
 
@@ -26,7 +27,7 @@ from pggit_chaos.rows import (
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["Chaos", "Corruption", "Fault"]
+__all__ = ["Chaos", "Corruption", "Fault", "Pause"]
 
 Row = TypeVar("Row")
 
@@ -91,6 +92,24 @@ class Fault:
         self._over = True
 
 
+class Pause:
+    """A failpoint at which other sessions stop until they are let go."""
+
+    def __init__(self, scalar: Callable[[str, Sequence[Any]], Any], failpoint: str) -> None:
+        self.failpoint = failpoint
+        self._scalar = scalar
+
+    def wait(self, hits: int = 1, *, timeout: timedelta = timedelta(seconds=10)) -> None:
+        """Return when so many hits have stopped here; raise TimeoutError where they do not."""
+        query = "SELECT pggit_chaos.wait_triggered(%s, %s, %s)"
+        if not self._scalar(query, (self.failpoint, hits, timeout)):
+            raise TimeoutError(f'nobody came to failpoint "{self.failpoint}" within {timeout}')
+
+    def release(self) -> int:
+        """Let go whoever waits here; return how many sessions that were."""
+        return int(self._scalar("SELECT pggit_chaos.wake(%s)", (self.failpoint,)))
+
+
 class Chaos:
     """What pggit_chaos can do in the database of ``conn``.
 
@@ -134,9 +153,66 @@ class Chaos:
             else:
                 fault.close(lost=True)  # it goes with the transaction or the session
 
-    def disarm_all(self) -> int:
-        """Disarm every fault of every session; return how many there were."""
-        return int(self._scalar("SELECT pggit_chaos.disarm_all()"))
+    @contextmanager
+    def paused(
+        self,
+        failpoint: str,
+        *,
+        scope: str = "database",
+        expires: timedelta = timedelta(minutes=5),
+    ) -> Iterator[Pause]:
+        """Stop other sessions at a failpoint for the block; on the way out all are let go.
+
+        Call it over a connection that does not pass there itself.
+        """
+        with self.fault(failpoint, "wait", scope=scope, expires=expires):
+            yield Pause(self._scalar, failpoint)
+
+    @contextmanager
+    def lock(
+        self,
+        target: str,
+        mode: str = "ACCESS EXCLUSIVE",
+        *,
+        duration: timedelta = timedelta(seconds=5),
+        holder: psycopg.Connection[Any] | None = None,
+    ) -> Iterator[None]:
+        """Let another session hold a lock for the block.
+
+        The target is a table, a table with WHERE and a condition, or ``advisory``
+        and one or two keys.  The session is ``holder``, an idle connection of the
+        caller's, or else one that the server starts by dblink.  However the block
+        ends, and if it does not, the lock is let go after ``duration``.
+        """
+        if holder is None:
+            hold = "SELECT pggit_chaos.hold_lock(%s, %s, %s)"
+            hold_id = self._scalar(hold, (target, mode, duration))
+            try:
+                yield
+            finally:
+                self._scalar("SELECT pggit_chaos.release_lock(%s)", (hold_id,))
+            return
+        query = "SELECT pggit_chaos._lock_statement(%s, upper(%s))"
+        statement = self._scalar(query, (target, mode))
+        try:
+            if holder.autocommit:
+                holder.execute("BEGIN")
+            # PostgreSQL ends the session if the block does not: nobody waits for ever.
+            milliseconds = str(max(1, round(duration.total_seconds() * 1000)))
+            timeout = "SELECT set_config('idle_in_transaction_session_timeout', %s, true)"
+            holder.execute(timeout, (milliseconds,))
+            holder.execute(statement)
+            yield
+        finally:
+            with suppress(Error):  # the session may have ended by itself, as it should
+                holder.rollback()
+
+    def disarm_all(self, *, everything: bool = False) -> int:
+        """Disarm every fault of every session; return how many there were.
+
+        With ``everything`` lock holds, corruptions and hooks end, too, and count.
+        """
+        return int(self._scalar("SELECT pggit_chaos.disarm_all(%s)", (everything,)))
 
     # -- hooks -----------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -241,3 +243,76 @@ def test_fsck_takes_names_and_refuses_unknown_ones(conn: Connection) -> None:
 def test_a_database_without_the_extension_says_so(cluster: Cluster, bare_database: str) -> None:
     with cluster.connect(bare_database) as conn, pytest.raises(NotInstalledError):
         Chaos(conn).fsck()
+
+
+@pytest.fixture
+def other(cluster: Cluster, database: str, chaos: Chaos) -> Iterator[Connection]:
+    """An autocommit connection to the same database."""
+    with cluster.connect(database, autocommit=True) as conn:
+        yield conn
+
+
+def test_a_pause_stops_another_session_until_it_is_released(
+    chaos: Chaos, other: Connection
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with chaos.paused(COMMITS) as pause:
+            running = pool.submit(Target(other).commit, "main", "a message")
+            pause.wait()
+            assert not running.done()
+            assert pause.release() == 1
+            running.result(10)
+        assert _armed(chaos) == 0
+
+
+def test_the_end_of_a_pause_lets_everyone_go(chaos: Chaos, other: Connection) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with chaos.paused(COMMITS) as pause:
+            running = pool.submit(Target(other).commit, "main", "a message")
+            pause.wait()
+        running.result(10)
+
+
+def test_a_pause_at_which_nobody_stops_says_so(chaos: Chaos) -> None:
+    with chaos.paused(COMMITS) as pause, pytest.raises(TimeoutError, match=COMMITS):
+        pause.wait(timeout=timedelta(milliseconds=10))
+
+
+@pytest.mark.parametrize("target", ["pggit.commits", "pggit.branches WHERE id = 1"])
+def test_a_lock_is_held_by_the_callers_own_connection(
+    cluster: Cluster, database: str, chaos: Chaos, other: Connection, target: str
+) -> None:
+    other.execute("SET lock_timeout = '50ms'")
+    with cluster.connect(database) as holder:
+        with chaos.lock(target, holder=holder), pytest.raises(errors.LockNotAvailable):
+            Target(other).commit("main", "a message")
+        Target(other).commit("main", "a message")
+
+
+def test_a_lock_of_the_callers_own_connection_ends_by_itself(
+    cluster: Cluster, database: str, chaos: Chaos, other: Connection
+) -> None:
+    holder = cluster.connect(database)
+    with chaos.lock("pggit.commits", holder=holder, duration=timedelta(milliseconds=50)):
+        Target(other).commit("main", "a message")  # waits, and then goes on
+        with pytest.raises(errors.IdleInTransactionSessionTimeout):
+            holder.execute("SELECT 1")
+    holder.close()
+
+
+def test_a_lock_is_held_by_a_session_that_the_server_starts(
+    chaos: Chaos, other: Connection
+) -> None:
+    chaos.conn.execute("CREATE EXTENSION dblink")
+    other.execute("SET lock_timeout = '50ms'")
+    with chaos.lock("pggit.commits"), pytest.raises(errors.LockNotAvailable):
+        Target(other).commit("main", "a message")
+    Target(other).commit("main", "a message")
+
+
+def test_disarming_everything_ends_hooks_and_corruptions_too(chaos: Chaos) -> None:
+    before = chaos.state_digest()
+    chaos.conn.execute("SELECT pggit_chaos.corrupt('branch_main_renamed')")
+    assert chaos.disarm_all(everything=True) > 1
+    assert not chaos.hooks_installed()
+    assert chaos.state_digest() == before

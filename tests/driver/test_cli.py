@@ -217,7 +217,7 @@ def test_disarm_disarms_what_other_sessions_have_armed(run: Run, dsn: str) -> No
         conn.execute("SELECT FROM pggit_chaos.install_hooks()")
         conn.execute("SELECT pggit_chaos.arm('pggit.commits.insert.before')")
         assert run("status", "--dsn", dsn).returncode == FINDINGS
-        assert "disarmed 1 fault\n" in run("disarm", "--dsn", dsn).stderr
+        assert "ended 1 thing\n" in run("disarm", "--faults-only", "--dsn", dsn).stderr
         conn.execute("SELECT pggit.commit_changes('main', 'm', NULL)")
     assert run("status", "--dsn", dsn).returncode == CLEAN
 

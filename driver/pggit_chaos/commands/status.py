@@ -19,6 +19,7 @@ SELECT count(*) FROM pggit_chaos.hooks_intact()
  WHERE EXISTS (SELECT FROM pggit_chaos.failpoint)
 """
 _FAULTS = "SELECT count(*) FROM pggit_chaos.fault WHERE state = 'armed'"
+_HOLDS = "SELECT count(*) FROM pggit_chaos.lock_hold"
 _CORRUPTIONS = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'present'"
 
 
@@ -69,6 +70,12 @@ def _records(conn: psycopg.Connection[Any]) -> list[listing.Record]:
                 "armed faults",
                 count(_FAULTS),
                 "SELECT pggit_chaos.disarm_all();",
+                harmful=True,
+            ),
+            _record(
+                "lock holds",
+                count(_HOLDS),
+                "SELECT pggit_chaos.release_lock(hold_id) FROM pggit_chaos.lock_hold;",
                 harmful=True,
             ),
             _record(
