@@ -29,7 +29,7 @@ COMMENT ON FUNCTION @extschema@.corrupt(text, bigint) IS
 --
 -- Under the replica role neither pgGit nor its foreign keys see the damage.  The
 -- other settings decide how a value reads as text: pinned, an image means the
--- same in every session.  heal() pins the same ones.  Nested loops are off as in
+-- same in every session.  heal() pins the same ones.  The last two are as in
 -- fsck().
 --
 CREATE FUNCTION @extschema@._corrupt(kind @extschema@._corruption_kind, seed bigint)
@@ -43,6 +43,7 @@ SET intervalstyle = postgres
 SET timezone = 'UTC'
 SET extra_float_digits = 1
 SET bytea_output = hex
+SET jit = off
 SET enable_nestloop = off
 AS $function$
 DECLARE

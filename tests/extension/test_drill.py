@@ -168,3 +168,13 @@ def test_on_a_real_pggit_every_kind_is_detected_and_healed(real_pggit):
     assert [row for row in rows if row[1] is False or row[3] or row[4] is False] == []
     assert sum(row[1] is True for row in rows) >= 50
     assert fingerprint(real_pggit) == before
+
+
+def test_hooks_change_no_drill_and_no_drill_wakes_a_fault(used):
+    used.execute("SELECT pggit_chaos.install_hooks()")
+    used.execute("SELECT pggit_chaos.arm('*', 'error(40001)')")
+    before = fingerprint(used)
+    rows = drill_all(used)
+    assert [row for row in rows if row[1] is not True or row[3] or row[4] is not True] == []
+    assert fingerprint(used) == before
+    assert used.execute("SELECT * FROM pggit_chaos.hooks_intact()").fetchall() == []
