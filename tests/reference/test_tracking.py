@@ -225,7 +225,6 @@ def test_hostile_names_are_recorded_like_any(conn, scalar, drift, name):
     run("CREATE FUNCTION {}.{}({} integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
     run("CREATE INDEX ON {}.{} ({})")
     run("ALTER TABLE {}.{} ADD n integer")
-    assert not drift()
     table = (
         sql.Identifier(name).as_string(conn)
         if scalar("SELECT quote_ident(%s) <> %s", name, name)
