@@ -13,6 +13,7 @@ CREATE TABLE @extschema@._fault (
     scope         text        NOT NULL,
     pid           integer,
     backend_start timestamptz,
+    database      oid         NOT NULL,
     incarnation   timestamptz NOT NULL,
     start_hit     bigint      NOT NULL CHECK (start_hit >= 1),
     end_hit       bigint      CHECK (end_hit >= start_hit),
@@ -24,10 +25,12 @@ CREATE TABLE @extschema@._fault (
 COMMENT ON TABLE @extschema@._fault IS
     'One row a fault that is armed; its counters are the sequences of its slot.';
 
-CREATE SEQUENCE @extschema@._fault_id;
+CREATE SEQUENCE @extschema@._fault_id AS integer;
 COMMENT ON SEQUENCE @extschema@._fault_id IS 'Numbers the faults.';
 COMMENT ON COLUMN @extschema@._fault.pid IS
     'The session of scope session or pid:N, with the time of its start; else NULL.';
+COMMENT ON COLUMN @extschema@._fault.database IS
+    'Where it was armed: no fault strikes in a copy of the database.';
 COMMENT ON COLUMN @extschema@._fault.incarnation IS
     'Of the server at the time of arming: no fault outlives a crash or a restart.';
 COMMENT ON COLUMN @extschema@._fault.pattern IS 'The failpoint as a pattern for LIKE.';

@@ -83,6 +83,7 @@ BEGIN
                'scope', scope,
                'pid', s.pid,
                'backend_start', s.backend_start,
+               'database', @extschema@._database(),
                'incarnation', @extschema@._incarnation(),
                'start_hit', start_hit,
                'end_hit', end_hit,
@@ -110,12 +111,13 @@ COMMENT ON FUNCTION @extschema@._arm(text, text, text, bigint, bigint, bigint, i
 --
 -- Gives a fault, a row of _fault as JSON, an id and a slot, and sets the sequences
 -- of the slot.  A slot that looks free can belong to a fault that this transaction
--- does not see.
+-- does not see; it is not worth waiting for that one's transaction to end.
 --
 CREATE FUNCTION @extschema@._insert_fault(fault jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '1ms'
 AS $function$
 DECLARE
     v_id   bigint;
@@ -129,12 +131,12 @@ BEGIN
         BEGIN
             INSERT INTO @extschema@._fault
             SELECT r.* FROM jsonb_populate_record(NULL::@extschema@._fault, fault) AS r;
-        EXCEPTION WHEN unique_violation THEN
+        EXCEPTION WHEN unique_violation OR lock_not_available THEN
             CONTINUE;
         END;
         PERFORM setval(@extschema@._counter(v_slot, 'hits'), 0, true),
                 setval(@extschema@._counter(v_slot, 'fired'), 0, true),
-                setval(@extschema@._counter(v_slot, 'released'), v_id << 20, true);
+                setval(@extschema@._counter(v_slot, 'released'), v_id << 32, true);
         RETURN fault;
     END LOOP;
     RAISE EXCEPTION 'no more than 64 faults can be armed at a time'

@@ -3,9 +3,10 @@
 --
 -- Remove one fault, or every fault of every session.  Answer whether there was
 -- one, and how many.  With everything all else that was done to pgGit ends too:
--- lock holds are released, corruptions healed, hooks taken out; each is counted.  A session that waits in one goes on.  They hold at once and
--- for every session, even if this transaction rolls back; they ask for no opt-in:
--- ending a fault is always allowed.  Write: _fault, the sequence "released", the
+-- lock holds are released, corruptions healed, hooks taken out; each is counted.
+-- A session that waits in one goes on.  They hold at once and for every session,
+-- even if this transaction rolls back; they ask for no opt-in: ending a fault is
+-- always allowed.  Write: _fault, the sequence "released", the
 -- setting pggit_chaos.armed of this session, what _share_faults() writes.
 -- Locks: what _share_faults() locks.
 --
@@ -31,7 +32,7 @@ DECLARE
     v_count integer;
 BEGIN
     PERFORM @extschema@._require_value(everything, 'everything');
-    v_count := @extschema@._disarm(ARRAY(SELECT f.fault_id FROM @extschema@._fault AS f));
+    v_count := @extschema@._disarm(ARRAY(SELECT f.fault_id FROM @extschema@._known_faults() AS f));
     IF everything THEN
         v_count := v_count
                    + (SELECT count(*) FROM @extschema@._lock_holds() AS h
@@ -49,6 +50,7 @@ COMMENT ON FUNCTION @extschema@.disarm_all(boolean) IS
 -- _disarm(fault_ids)
 --
 -- Marks the faults as disarmed first, for everybody to see, and tidies up then.
+-- A row that another transaction is removing is left to it, and not waited for.
 --
 CREATE FUNCTION @extschema@._disarm(fault_ids bigint[])
 RETURNS integer
@@ -60,12 +62,18 @@ DECLARE
     v_count  integer;
 BEGIN
     PERFORM @extschema@._mark_disarmed(f.fault_id, f.slot)
-       FROM @extschema@._fault AS f
+       FROM @extschema@._known_faults() AS f
       WHERE f.fault_id = ANY (fault_ids);
-    SELECT COALESCE(bool_or(f.scope <> 'session'), false) INTO v_shared
-      FROM @extschema@._fault AS f
-     WHERE f.fault_id = ANY (fault_ids);
-    DELETE FROM @extschema@._fault AS f WHERE f.fault_id = ANY (fault_ids);
+    v_shared := EXISTS (
+        SELECT
+          FROM jsonb_array_elements(@extschema@._shared_faults()) AS f(fault)
+         WHERE (f.fault ->> 'fault_id')::bigint = ANY (fault_ids));
+    DELETE FROM @extschema@._fault AS d
+     WHERE d.fault_id IN (
+           SELECT f.fault_id
+             FROM @extschema@._fault AS f
+            WHERE f.fault_id = ANY (fault_ids)
+              FOR UPDATE SKIP LOCKED);
     GET DIAGNOSTICS v_count = ROW_COUNT;
     IF v_shared THEN
         PERFORM @extschema@._share_faults(drop => fault_ids);
@@ -110,9 +118,8 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT EXISTS (SELECT
-                     FROM pg_catalog.pg_stat_activity AS a
-                    WHERE a.pid = _is_alive.pid
-                      AND a.backend_start = _is_alive.backend_start);
+                     FROM pg_catalog.pg_stat_get_activity(_is_alive.pid) AS a
+                    WHERE a.backend_start = _is_alive.backend_start);
 $function$;
 COMMENT ON FUNCTION @extschema@._is_alive(integer, timestamptz) IS
     'Answers whether a session, told by its process id and its start, still lives.';

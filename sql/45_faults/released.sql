@@ -4,10 +4,12 @@
 -- wake() and disarm() must reach a session that is in the middle of a
 -- transaction, whatever its snapshot, and must hold even if the transaction that
 -- called them rolls back.  So they move a sequence.  For fault F it starts at
--- F * 2^20; each wake() adds one; disarm() sets it to the end of F's range.  Ids
--- only grow, and so the value also tells when the slot went to a later fault.
+-- F * 2^32; wake() adds the hits that were counted so far, and so releases who was
+-- counted and has not begun to wait yet; disarm() sets it to the end of F's range.
+-- Ids only grow, and so the value also tells when the slot went to a later fault.
 --
--- _released(slot), _is_disarmed(fault_id, slot), _release_range(fault_id)
+-- _released(slot), _release_hits(fault_id, slot), _is_disarmed(fault_id, slot),
+-- _mark_disarmed(fault_id, slot)
 --
 CREATE FUNCTION @extschema@._released(slot integer)
 RETURNS bigint
@@ -20,13 +22,29 @@ $function$;
 COMMENT ON FUNCTION @extschema@._released(integer) IS
     'Reads how far the fault in a slot has been woken or disarmed.';
 
+CREATE FUNCTION @extschema@._release_hits(fault_id bigint, slot integer)
+RETURNS void
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT setval(@extschema@._counter(slot, 'released'), h.reached, true)
+      FROM (SELECT (fault_id << 32)
+                   + COALESCE(pg_sequence_last_value(@extschema@._counter(slot, 'hits')), 0)
+                   AS reached) AS h
+     WHERE @extschema@._released(slot) >= fault_id << 32
+       AND @extschema@._released(slot) < h.reached;
+$function$;
+COMMENT ON FUNCTION @extschema@._release_hits(bigint, integer) IS
+    'Releases every hit that a fault has counted so far.';
+
 CREATE FUNCTION @extschema@._is_disarmed(fault_id bigint, slot integer)
 RETURNS boolean
 LANGUAGE sql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT @extschema@._released(slot) >= ((fault_id + 1) << 20) - 1;
+    SELECT @extschema@._released(slot) >= ((fault_id + 1) << 32) - 1;
 $function$;
 COMMENT ON FUNCTION @extschema@._is_disarmed(bigint, integer) IS
     'Answers whether a fault was disarmed, even by a transaction that this one cannot see.';
@@ -37,8 +55,8 @@ LANGUAGE sql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT setval(@extschema@._counter(slot, 'released'), ((fault_id + 1) << 20) - 1, true)
-     WHERE @extschema@._released(slot) < ((fault_id + 1) << 20) - 1;
+    SELECT setval(@extschema@._counter(slot, 'released'), ((fault_id + 1) << 32) - 1, true)
+     WHERE @extschema@._released(slot) < ((fault_id + 1) << 32) - 1;
 $function$;
 COMMENT ON FUNCTION @extschema@._mark_disarmed(bigint, integer) IS
     'Disarms a fault at once and for every session, whatever becomes of this transaction.';

@@ -23,6 +23,8 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'A scope is session, database, pid:N, role:NAME or application:NAME.';
     ELSIF v_pid IS NOT NULL THEN
+        -- What this transaction has seen before may be older than the session.
+        PERFORM pg_stat_clear_snapshot();
         SELECT a.pid, a.backend_start INTO pid, backend_start
           FROM pg_catalog.pg_stat_activity AS a
          WHERE a.pid = v_pid

@@ -34,10 +34,30 @@ COMMENT ON FUNCTION @extschema@._share_faults(jsonb, bigint[]) IS
     'Tells every session which faults are armed for it.';
 
 --
--- _can_strike(fault), _incarnation()
+-- _known_faults()
+--
+-- What may have to be disarmed or woken: the faults that this transaction sees,
+-- and the shared ones, which strike whether it sees their rows or not.
+--
+CREATE FUNCTION @extschema@._known_faults()
+RETURNS TABLE (fault_id bigint, slot integer, failpoint text)
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT f.fault_id, f.slot, f.failpoint FROM @extschema@._fault AS f
+     UNION
+    SELECT f.fault_id, f.slot, f.failpoint
+      FROM jsonb_populate_recordset(NULL::@extschema@._fault, @extschema@._shared_faults()) AS f;
+$function$;
+COMMENT ON FUNCTION @extschema@._known_faults() IS
+    'Lists the faults that this transaction sees and those that are shared.';
+
+--
+-- _can_strike(fault), _incarnation(), _database()
 --
 -- Whether a fault can still strike: it is not disarmed, not expired, its session
--- lives, and the server is the one that it was armed on.  A crash takes every
+-- lives, and database and server are those that it was armed on.  A crash takes every
 -- session but not the rows of _fault; the checkpointer is new after it, and its
 -- start is what tells one incarnation of the server from the next.
 --
@@ -49,6 +69,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT fault.expires_at > clock_timestamp()
            AND NOT @extschema@._is_disarmed(fault.fault_id, fault.slot)
+           AND fault.database = @extschema@._database()
            AND fault.incarnation = @extschema@._incarnation()
            AND (fault.pid IS NULL OR @extschema@._is_alive(fault.pid, fault.backend_start));
 $function$;
@@ -68,3 +89,14 @@ AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@._incarnation() IS
     'Tells this run of the server from those before a crash or a restart.';
+
+CREATE FUNCTION @extschema@._database()
+RETURNS oid
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database();
+$function$;
+COMMENT ON FUNCTION @extschema@._database() IS
+    'Tells this database from its copies.';

@@ -25,6 +25,8 @@ BEGIN
         RETURN NULL;
     END IF;
     FOR v_fault IN SELECT a.* FROM @extschema@._armed_at(failpoint) AS a LOOP
+        -- The one before it may have waited, and this one be over since.
+        CONTINUE WHEN v_hit IS NOT NULL AND NOT @extschema@._can_strike(v_fault);
         v_hit := nextval(@extschema@._counter(v_fault.slot, 'hits'));
         CONTINUE WHEN v_hit < v_fault.start_hit OR v_hit > v_fault.end_hit;
         SELECT s.step INTO v_step
@@ -47,7 +49,8 @@ COMMENT ON FUNCTION @extschema@._strike(text) IS
 -- _armed_at(failpoint)
 --
 -- The faults that are armed at a failpoint for this session, in the order of
--- their arming: its own, which it sees itself, and the shared ones.
+-- their arming: its own, which it sees itself, and the shared ones.  Who has armed
+-- none does not read the table: a serializable transaction would depend on it.
 --
 CREATE FUNCTION @extschema@._armed_at(failpoint text)
 RETURNS SETOF @extschema@._fault
@@ -57,11 +60,14 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT f.*
       FROM @extschema@._fault AS f
-     WHERE f.scope = 'session'
+     WHERE current_setting('pggit_chaos.armed', true) = 'on'
+       AND f.scope = 'session'
        AND f.pid = pg_backend_pid()
        AND _armed_at.failpoint LIKE f.pattern
        AND f.expires_at > clock_timestamp()
        AND NOT @extschema@._is_disarmed(f.fault_id, f.slot)
+       -- A process id is used again.
+       AND @extschema@._is_alive(f.pid, f.backend_start)
      UNION ALL
     SELECT f.*
       FROM jsonb_populate_recordset(NULL::@extschema@._fault, @extschema@._shared_faults()) AS f

@@ -2,10 +2,11 @@
 -- wake(failpoint, disarm)
 --
 -- Releases the sessions that wait in the faults armed at a failpoint, and answers
--- how many there were.  With disarm the faults are disarmed first, and so no
--- session can begin to wait in between.  Holds at once, whatever becomes of this
--- transaction.  Asks for no opt-in: letting go is always allowed.  Writes: the
--- sequence "released"; with disarm what disarm() writes.
+-- how many there were.  A session whose hit is counted and that is about to wait
+-- is released, too.  With disarm the faults are disarmed first, and so no session
+-- can begin to wait in between.  Holds at once, whatever becomes of this
+-- transaction.  Asks for neither opt-in nor hooks: letting go is always allowed.
+-- Writes: the sequence "released"; with disarm what disarm() writes.
 --
 CREATE FUNCTION @extschema@.wake(failpoint text, disarm boolean DEFAULT false)
 RETURNS integer
@@ -15,23 +16,25 @@ AS $function$
 DECLARE
     v_failpoint text;
     v_waiting   integer;
-    v_slots     integer[];
+    v_faults    bigint[];
 BEGIN
     PERFORM @extschema@._require_value(failpoint, 'failpoint');
     PERFORM @extschema@._require_value(disarm, 'disarm');
-    v_failpoint := @extschema@._resolve_failpoint(failpoint);
-    SELECT count(DISTINCT w.pid), COALESCE(array_agg(DISTINCT w.slot), '{}')
-      INTO v_waiting, v_slots
+    v_failpoint := @extschema@._armed_failpoint(failpoint);
+    SELECT count(DISTINCT w.pid), array_agg(w.fault_id)
+      INTO v_waiting, v_faults
       FROM @extschema@._waiting(v_failpoint) AS w;
+    -- A fault whose transaction is still open has no row yet, but has a waiter.
+    v_faults := ARRAY(SELECT f.fault_id
+                        FROM @extschema@._known_faults() AS f
+                       WHERE f.failpoint = v_failpoint
+                       UNION
+                      SELECT unnest(v_faults));
     IF disarm THEN
-        -- A fault whose transaction is still open has no row yet, but has a waiter.
-        PERFORM @extschema@._mark_disarmed(@extschema@._released(s.slot) >> 20, s.slot)
-           FROM unnest(v_slots) AS s(slot);
-        PERFORM @extschema@._disarm(ARRAY(SELECT f.fault_id
-                                            FROM @extschema@._fault AS f
-                                           WHERE f.failpoint = v_failpoint));
+        PERFORM @extschema@._mark_disarmed(f.id, (f.id % 64)::integer) FROM unnest(v_faults) AS f(id);
+        PERFORM @extschema@._disarm(v_faults);
     ELSE
-        PERFORM nextval(@extschema@._counter(s.slot, 'released')) FROM unnest(v_slots) AS s(slot);
+        PERFORM @extschema@._release_hits(f.id, (f.id % 64)::integer) FROM unnest(v_faults) AS f(id);
     END IF;
     RETURN v_waiting;
 END;
@@ -40,29 +43,50 @@ COMMENT ON FUNCTION @extschema@.wake(text, boolean) IS
     'Releases the sessions that wait at a failpoint, disarms it if asked to, and counts them.';
 
 --
+-- _armed_failpoint(failpoint)
+--
+-- The full name of a failpoint at which something is armed.  Hooks can have been
+-- taken out, or replaced by an upgrade of pgGit, under a session that waits.
+--
+CREATE FUNCTION @extschema@._armed_failpoint(failpoint text)
+RETURNS text
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE WHEN EXISTS (SELECT FROM @extschema@._known_faults() AS f
+                              WHERE f.failpoint = _armed_failpoint.failpoint)
+                     OR EXISTS (SELECT FROM @extschema@._waiting(failpoint))
+                THEN failpoint
+                ELSE @extschema@._resolve_failpoint(failpoint)
+           END;
+$function$;
+COMMENT ON FUNCTION @extschema@._armed_failpoint(text) IS
+    'Completes the name of a failpoint, which need not exist any more where a fault is armed there.';
+
+--
 -- _waiting(failpoint)
 --
 -- The sessions of this database that wait in a fault armed at a failpoint.
 --
 CREATE FUNCTION @extschema@._waiting(failpoint text)
-RETURNS TABLE (pid integer, slot integer)
+RETURNS TABLE (pid integer, fault_id bigint)
 LANGUAGE sql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT w.pid, s.objid::integer
+    SELECT w.pid, s.objid::bigint
       FROM pg_catalog.pg_locks AS w
       JOIN pg_catalog.pg_locks AS s ON s.pid = w.pid
-     CROSS JOIN (SELECT d.oid FROM pg_catalog.pg_database AS d
-                  WHERE d.datname = current_database()) AS here
+     CROSS JOIN (SELECT @extschema@._database()) AS here(oid)
      WHERE w.locktype = 'advisory' AND w.objsubid = 2 AND w.database = here.oid
        AND w.classid::bigint = hashtext('pggit_chaos wait')::bigint & 4294967295
        AND w.objid::bigint = hashtext(failpoint)::bigint & 4294967295
        AND s.locktype = 'advisory' AND s.objsubid = 2 AND s.database = here.oid
-       AND s.classid::bigint = hashtext('pggit_chaos slot')::bigint & 4294967295;
+       AND s.classid::bigint = hashtext('pggit_chaos fault')::bigint & 4294967295;
 $function$;
 COMMENT ON FUNCTION @extschema@._waiting(text) IS
-    'Lists the sessions that wait at a failpoint, each with the slot of its fault.';
+    'Lists the sessions that wait at a failpoint, each with the id of its fault.';
 
 --
 -- wait_triggered(failpoint, hits, timeout)
@@ -84,7 +108,7 @@ BEGIN
     PERFORM @extschema@._require_value(failpoint, 'failpoint');
     PERFORM @extschema@._require_value(hits, 'hits');
     PERFORM @extschema@._require_value(timeout, 'timeout');
-    v_failpoint := @extschema@._resolve_failpoint(failpoint);
+    v_failpoint := @extschema@._armed_failpoint(failpoint);
     v_end := clock_timestamp() + timeout;
     LOOP
         IF @extschema@._hits_at(v_failpoint) >= hits THEN
@@ -109,11 +133,7 @@ AS $function$
     SELECT GREATEST(
         (SELECT COALESCE(sum(COALESCE(pg_sequence_last_value(
                     @extschema@._counter(f.slot, 'hits')), 0)), 0)::bigint
-           FROM (SELECT f.slot, f.failpoint FROM @extschema@._fault AS f
-                  UNION
-                 SELECT f.slot, f.failpoint
-                   FROM jsonb_populate_recordset(NULL::@extschema@._fault,
-                                                 @extschema@._shared_faults()) AS f) AS f
+           FROM @extschema@._known_faults() AS f
           WHERE f.failpoint = _hits_at.failpoint),
         (SELECT count(DISTINCT w.pid) FROM @extschema@._waiting(failpoint) AS w));
 $function$;

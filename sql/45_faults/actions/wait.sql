@@ -20,18 +20,15 @@ RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_ticket bigint;
 BEGIN
     -- The shared advisory locks show wake() who waits where, even for a fault
     -- that it cannot see yet.  They go with the subtransaction, whether the wait
     -- ends in a release, a cancellation or the death of the session.
     BEGIN
-        v_ticket := @extschema@._released(fault.slot);
-        PERFORM pg_advisory_xact_lock_shared(hashtext('pggit_chaos slot'), fault.slot),
+        PERFORM pg_advisory_xact_lock_shared(hashtext('pggit_chaos fault'),
+                                             fault.fault_id::integer),
                 pg_advisory_xact_lock_shared(hashtext('pggit_chaos wait'), hashtext(fault.failpoint));
-        WHILE @extschema@._released(fault.slot) = v_ticket
-              AND NOT @extschema@._is_disarmed(fault.fault_id, fault.slot)
+        WHILE @extschema@._released(fault.slot) < (fault.fault_id << 32) + hit
               AND clock_timestamp() < fault.expires_at LOOP
             PERFORM pg_sleep(0.002);
         END LOOP;
