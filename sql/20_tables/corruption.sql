@@ -30,6 +30,7 @@ CREATE TABLE @extschema@._corruption (
     healed_at     timestamptz
 );
 COMMENT ON TABLE @extschema@._corruption IS 'One row a corruption that was done.';
+COMMENT ON SEQUENCE @extschema@._corruption_corruption_id_seq IS 'Numbers the corruptions.';
 
 CREATE TABLE @extschema@._corruption_image (
     corruption_id bigint  NOT NULL REFERENCES @extschema@._corruption ON DELETE CASCADE,

@@ -25,7 +25,8 @@ COMMENT ON FUNCTION @extschema@.corrupt(text, bigint) IS
     'Damages pgGit''s metadata in the named way, so that heal() can undo it, and answers its id.';
 
 --
--- _corrupt(kind, seed)
+-- _corrupt(kind, seed), _corrupt_rows(...), _damaged_rows(kind),
+-- _corrupt_sequences(...), _corrupt_objects(...), _probe(probe)
 --
 -- Under the replica role neither pgGit nor its foreign keys see the damage.  The
 -- other settings decide how a value reads as text: pinned, an image means the
@@ -138,17 +139,15 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_step   integer := 0;
-    v_before text;
     v_damage record;
 BEGIN
     FOR v_damage IN EXECUTE kind.query USING seed LOOP
         v_step := v_step + 1;
         PERFORM @extschema@._isolate_sequence(v_damage.sequence);
-        v_before := @extschema@._sequence_state(v_damage.sequence);
         INSERT INTO @extschema@._corruption_image
             (corruption_id, step, method, object, before, after)
         VALUES (_corrupt_sequences.corruption_id, v_step, 'sequence',
-                v_damage.sequence::regclass, v_before,
+                v_damage.sequence, @extschema@._sequence_state(v_damage.sequence),
                 (v_damage.last_value, v_damage.is_called)::text);
         PERFORM setval(v_damage.sequence, v_damage.last_value, v_damage.is_called);
     END LOOP;
@@ -165,16 +164,15 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_step   integer := 0;
-    v_before text;
     v_damage record;
 BEGIN
     FOR v_damage IN EXECUTE kind.query USING seed LOOP
         v_step := v_step + 1;
-        EXECUTE v_damage.probe INTO v_before;
         INSERT INTO @extschema@._corruption_image
             (corruption_id, step, method, object, before, undo, probe)
         VALUES (_corrupt_objects.corruption_id, v_step, 'statement',
-                v_damage.object, v_before, v_damage.undo, v_damage.probe);
+                v_damage.object, @extschema@._probe(v_damage.probe), v_damage.undo,
+                v_damage.probe);
         EXECUTE v_damage.damage;
         UPDATE @extschema@._corruption_image AS i
            SET after = @extschema@._probe(i.probe)

@@ -65,9 +65,10 @@ COMMENT ON FUNCTION @extschema@.heal_all() IS
     'Undoes every corruption that is present, newest first, and answers how many there were.';
 
 --
--- _heal(corruption_id), _heal_row(image), _heal_sequence(image), _heal_object(image)
+-- _heal(corruption_id), _heal_row(image), _heal_sequence(image), _heal_object(image),
+-- _refuse_to_heal(image, problem)
 --
--- Each answers NULL, or what stands in the way.
+-- Those of one image answer what stands in the way, or NULL when it is done.
 --
 CREATE FUNCTION @extschema@._heal(corruption_id bigint)
 RETURNS void

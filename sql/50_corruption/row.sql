@@ -1,6 +1,6 @@
 --
--- _row_shape(relation), _row_identity(relation, image), _find_row(relation, image),
--- _replace_row(relation, victim, image)
+-- _row_shape(relation), _primary_key(relation), _row_identity(relation, image),
+-- _find_row(relation, image), _replace_row(relation, victim, image)
 --
 -- A row image is the whole row as text.  Who calls these pins the settings that
 -- output depends on (DateStyle and so on), so that equal rows have equal images.

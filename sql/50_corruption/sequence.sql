@@ -1,5 +1,6 @@
 --
--- _sequence_state(sequence), _set_sequence_state(sequence, state)
+-- _sequence_state(sequence), _isolate_sequence(sequence),
+-- _set_sequence_state(sequence, state)
 --
 -- A sequence state is (last_value,is_called) as text.  Neither the state nor
 -- setval() is transactional, and so the sequence is rewritten first: to alter

@@ -1,5 +1,5 @@
 --
--- integrity_check, _integrity_check_named(check_id)
+-- integrity_check, _require_check(check_id)
 --
 -- The checks that fsck() runs.  Write nothing.
 --

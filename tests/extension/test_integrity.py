@@ -140,6 +140,7 @@ def test_a_check_finds_what_is_damaged_by_hand(damaged, check):
     assert {row[0] for row in fsck(conn, [check])} == {check}
 
 
+@pytest.mark.one_version
 def test_no_check_exists_that_cannot_fail(used):
     detected = {
         check
