@@ -57,6 +57,12 @@ BEGIN
                        v_id, extract(epoch FROM clock_timestamp() + duration), upper(mode),
                        replace(replace(target, '/*', '/ *'), '*/', '* /'),
                        extract(epoch FROM duration));
+        -- Nor is it there before that session has come so far.
+        WHILE @extschema@._is_busy(v_dblink, v_holder)
+              AND NOT EXISTS (SELECT FROM @extschema@._lock_holds() AS h
+                               WHERE h.hold_id = v_id) LOOP
+            PERFORM pg_sleep(0.001);
+        END LOOP;
     -- Whatever went wrong: a dblink connection outlives a rollback.
     EXCEPTION WHEN OTHERS OR query_canceled THEN
         EXECUTE format('SELECT %I.dblink_disconnect($1)', v_dblink) USING v_holder;

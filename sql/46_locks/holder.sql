@@ -41,10 +41,14 @@ BEGIN
     PERFORM @extschema@._close_holders(dblink);
     EXECUTE format('SELECT %I.dblink_connect($1, $2)', dblink)
       USING v_name,
-            format('host=%L port=%s dbname=%L user=%L application_name=%L',
-                   btrim(split_part(current_setting('unix_socket_directories'), ',', 1)),
-                   current_setting('port'), current_database(), session_user,
-                   'pggit_chaos hold_lock');
+            (SELECT string_agg(format('%s=''%s''', p.name,
+                                      regexp_replace(p.value, '([\\''])', '\\\1', 'g')), ' ')
+               FROM (VALUES ('host', btrim(split_part(current_setting('unix_socket_directories'),
+                                                      ',', 1))),
+                            ('port', current_setting('port')),
+                            ('dbname', current_database()),
+                            ('user', session_user),
+                            ('application_name', 'pggit_chaos hold_lock')) AS p(name, value));
     -- The other session notices within a tenth of a second when this one is gone.
     EXECUTE format('SELECT %I.dblink_exec($1, $2)', dblink)
       USING v_name,
@@ -68,13 +72,10 @@ AS $function$
 DECLARE
     v_names text[];
     v_name  text;
-    v_busy  integer;
 BEGIN
     EXECUTE format('SELECT %I.dblink_get_connections()', dblink) INTO v_names;
     FOREACH v_name IN ARRAY COALESCE(v_names, '{}') LOOP
-        CONTINUE WHEN v_name NOT LIKE 'pggit\_chaos hold %';
-        EXECUTE format('SELECT %I.dblink_is_busy($1)', dblink) INTO v_busy USING v_name;
-        IF v_busy = 0 THEN
+        IF v_name LIKE 'pggit\_chaos hold %' AND NOT @extschema@._is_busy(dblink, v_name) THEN
             EXECUTE format('SELECT %I.dblink_disconnect($1)', dblink) USING v_name;
         END IF;
     END LOOP;
@@ -82,3 +83,18 @@ END;
 $function$;
 COMMENT ON FUNCTION @extschema@._close_holders(name) IS
     'Closes this session''s connections whose lock hold is over.';
+
+CREATE FUNCTION @extschema@._is_busy(dblink name, connection text)
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_busy integer;
+BEGIN
+    EXECUTE format('SELECT %I.dblink_is_busy($1)', dblink) INTO v_busy USING connection;
+    RETURN v_busy = 1;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._is_busy(name, text) IS
+    'Answers whether a connection of dblink still runs its statement.';

@@ -10,9 +10,11 @@ CREATE FUNCTION @extschema@._lock_holds()
 RETURNS TABLE (hold_id bigint, target text, mode text, pid integer, since timestamptz,
                expires_at timestamptz)
 LANGUAGE sql
-STABLE
+VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+    -- What this transaction has seen before may be older than the hold.
+    SELECT pg_stat_clear_snapshot();
     SELECT m.match[1]::bigint, m.match[4], m.match[3], a.pid, a.query_start,
            to_timestamp(m.match[2]::float8)
       FROM pg_catalog.pg_stat_activity AS a
