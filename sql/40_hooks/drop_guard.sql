@@ -5,6 +5,7 @@
 -- being dropped.  So a plain DROP EXTENSION pggit_chaos puts pgGit back by
 -- itself, without CASCADE, and no hooked body outlives hit().  The tag alone
 -- does not say what is dropped; the statement, or the one that runs it, does.
+-- Who may not take hooks out cannot drop the extension either, and is let by.
 -- Writes: what uninstall_hooks() writes.
 --
 CREATE FUNCTION @extschema@._drop_guard()
@@ -16,8 +17,9 @@ DECLARE
     v_stack text;
 BEGIN
     GET DIAGNOSTICS v_stack = PG_CONTEXT;
-    IF TG_TAG = 'DROP OWNED'
-       OR concat_ws(' ', current_query(), v_stack) ~* '\mpggit_chaos\M(?![.])' THEN
+    IF (TG_TAG = 'DROP OWNED'
+        OR concat_ws(' ', current_query(), v_stack) ~* '\mpggit_chaos\M(?![.])')
+       AND has_function_privilege('@extschema@.uninstall_hooks()', 'EXECUTE') THEN
         PERFORM u.removed FROM @extschema@.uninstall_hooks() AS u;
     END IF;
 END;

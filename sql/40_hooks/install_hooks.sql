@@ -6,7 +6,8 @@
 -- what an upgrade of pgGit has replaced.  Answers how many hooks of each kind
 -- are in place, and how many objects were skipped; view skipped_hook says why.
 -- Writes: pgGit's functions and triggers, _hooked_schema, _skipped_hook.
--- Locks: SHARE ROW EXCLUSIVE on each table.  Undone by uninstall_hooks().
+-- Locks: SHARE ROW EXCLUSIVE on each table, and an advisory lock, so that no two
+-- sessions install or uninstall at once.  Undone by uninstall_hooks().
 -- Calls: _hook_function, _hook_table, _hook_ddl.
 --
 CREATE FUNCTION @extschema@.install_hooks(target_schemas name[] DEFAULT NULL)
@@ -53,6 +54,7 @@ BEGIN
         RAISE EXCEPTION 'schema "%" does not exist', v_missing
             USING ERRCODE = 'invalid_schema_name';
     END IF;
+    PERFORM @extschema@._lock_hooks();
     DELETE FROM @extschema@._skipped_hook;
     INSERT INTO @extschema@._hooked_schema (schema_name)
     SELECT DISTINCT s.name FROM unnest(schemas) AS s(name)
@@ -81,6 +83,16 @@ END;
 $function$;
 COMMENT ON FUNCTION @extschema@._hook_schemas(name[]) IS
     'Hooks the functions and tables of the given schemas, and DDL, unseen by pgGit.';
+
+CREATE FUNCTION @extschema@._lock_hooks()
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT pg_advisory_xact_lock(hashtext('pggit_chaos'), hashtext('hooks'));
+$function$;
+COMMENT ON FUNCTION @extschema@._lock_hooks() IS
+    'Keeps other sessions from installing or uninstalling hooks until the end of the transaction.';
 
 --
 -- _hook_function(function), _skip_hook(object, kind, reason)

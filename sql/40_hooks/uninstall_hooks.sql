@@ -5,7 +5,8 @@
 -- original body is read out of the hooked one: a function that was replaced
 -- since is newer, has no hook in it, and is left alone.  Asks for no opt-in:
 -- putting pgGit back is always allowed.  Writes: pgGit's functions and triggers,
--- _hooked_schema, _skipped_hook.  Locks: ACCESS EXCLUSIVE on each hooked table.
+-- _hooked_schema, _skipped_hook.  Locks: ACCESS EXCLUSIVE on each hooked table, and
+-- the advisory lock of install_hooks().
 -- Calls: _unhook.
 --
 CREATE FUNCTION @extschema@.uninstall_hooks()
@@ -16,6 +17,7 @@ AS $function$
 BEGIN
     IF EXISTS (SELECT FROM @extschema@._hooks()) THEN
         PERFORM @extschema@._require_replica_role();
+        PERFORM @extschema@._lock_hooks();
     END IF;
     RETURN QUERY
         SELECT k.kind, COALESCE(h.removed, 0)
