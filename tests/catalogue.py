@@ -34,14 +34,16 @@ def fingerprint(conn: psycopg.Connection[Any]) -> dict[str, list[Any]]:
         for name, columns in _CATALOGUES.items()
     }
     tables = conn.execute("""
-        SELECT n.nspname, c.relname
+        SELECT n.nspname, c.relname, c.relkind
           FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
          WHERE n.nspname ~ '^pggit(_|$)' AND n.nspname <> 'pggit_chaos' AND c.relkind IN ('r', 'S')
     """).fetchall()
-    for schema, table in tables:
-        query = sql.SQL("SELECT row(t.*)::text FROM ONLY {} AS t ORDER BY 1")
+    for schema, table, kind in tables:
+        # A sequence's third column counts ahead in the WAL.
+        columns = sql.SQL("t.last_value, t.is_called" if kind == "S" else "t.*")
+        query = sql.SQL("SELECT row({})::text FROM ONLY {} AS t ORDER BY 1")
         rows[f"{schema}.{table}"] = conn.execute(
-            query.format(sql.Identifier(schema, table))
+            query.format(columns, sql.Identifier(schema, table))
         ).fetchall()
     return rows
 

@@ -1,11 +1,43 @@
 --
 -- What no rollback takes back: sequences, session advisory locks, settings.
 --
--- _sequences(), _set_sequences(positions)
+-- _isolate_sequences(), _sequences(), _set_sequences(positions)
 --
 -- The positions of all sequences but ours, and the way back to them.  Putting
--- them back before each run gives every run the same ids.
+-- them back before each run gives every run the same ids.  They are rewritten
+-- first: nobody else draws an id that would be put back under him, and they go
+-- with a rollback, and so with a cancellation or a death in the middle.
 --
+CREATE FUNCTION @extschema@._isolate_sequences()
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM @extschema@._require_replica_role();
+    PERFORM @extschema@._rewrite_sequences();
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._isolate_sequences() IS
+    'Keeps all sequences but ours for this transaction, and makes them go with its rollback.';
+
+CREATE FUNCTION @extschema@._rewrite_sequences()
+RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+SET session_replication_role = replica
+AS $function$
+    SELECT @extschema@._isolate_sequence(c.oid)
+      FROM pg_catalog.pg_class AS c
+      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'S'
+       AND c.relpersistence <> 't'
+       AND n.nspname <> '@extschema@'
+     ORDER BY c.oid;
+$function$;
+COMMENT ON FUNCTION @extschema@._rewrite_sequences() IS
+    'Rewrites all sequences but ours, unseen by pgGit.';
+
 CREATE FUNCTION @extschema@._sequences()
 RETURNS jsonb
 LANGUAGE plpgsql

@@ -6,8 +6,9 @@
 -- lost, torn; unreached where the fault never fired.  Hits with one call stack
 -- are visited once, and the detail says for how many that one stands, unless
 -- every_hit is asked for.  Every run is a subtransaction that is taken back, and
--- so are the sequences.  Writes: nothing that stays.
--- Calls: _trace, _rehearse, _judge.
+-- so are the sequences.  Writes: nothing that stays.  Locks: SHARE ROW EXCLUSIVE on
+-- all sequences.
+-- Calls: _isolate_sequences, _trace, _rehearse, _judge.
 --
 CREATE FUNCTION @extschema@._sweep(statement text, sqlstates text[], every_hit boolean, path text)
 RETURNS TABLE (hit bigint, failpoint text, sqlstate text, outcome text, seen_sqlstate text,
@@ -18,6 +19,7 @@ SET quote_all_identifiers = off
 AS $function$
 DECLARE
     v_sqlstates text[];
+    v_session   jsonb;
     v_sequences jsonb;
     v_plain     jsonb;
     v_point     record;
@@ -27,6 +29,8 @@ BEGIN
     PERFORM @extschema@._require_value(statement, 'statement');
     v_sqlstates := @extschema@._resolve_sqlstates(sqlstates);
     PERFORM @extschema@._require_hooks();
+    v_session := @extschema@._session_state('{}');
+    PERFORM @extschema@._isolate_sequences();
     v_sequences := @extschema@._sequences();
     v_plain := @extschema@._undisturbed(statement, path, v_sequences);
     FOR v_point IN
@@ -52,6 +56,10 @@ BEGIN
     PERFORM @extschema@._set_sequences(v_sequences);
     -- The runs were given one seed; the session goes on with another.
     PERFORM setseed((extract(epoch FROM clock_timestamp()) % 1)::float8);
+-- What no rollback takes back goes here.
+EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
+    PERFORM @extschema@._release_locks(v_session);
+    RAISE;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._sweep(text, text[], boolean, text) IS

@@ -3,8 +3,9 @@
 --
 -- Which failpoints a statement passes, in order, each with the call stack that
 -- led there, innermost first.  The statement is run and taken back; so are the
--- sequences that it moved.  Writes: nothing that stays.
--- Calls: _arm, _rehearse, _journal.
+-- sequences that it moved.  Writes: nothing that stays.  Locks: SHARE ROW EXCLUSIVE
+-- on all sequences.
+-- Calls: _arm, _isolate_sequences, _rehearse, _journal.
 --
 CREATE FUNCTION @extschema@._trace(statement text, path text)
 RETURNS TABLE (hit bigint, failpoint text, stack text)
@@ -20,6 +21,7 @@ BEGIN
     PERFORM @extschema@._require_enabled();
     PERFORM @extschema@._require_value(statement, 'statement');
     PERFORM @extschema@._require_hooks();
+    PERFORM @extschema@._isolate_sequences();
     v_sequences := @extschema@._sequences();
     v_session := @extschema@._session_state('{}');
     PERFORM @extschema@._forget_journal();
@@ -31,6 +33,11 @@ BEGIN
     PERFORM @extschema@._require_success(v_run);
     RETURN QUERY SELECT j.hit, j.failpoint, j.stack FROM @extschema@._journal() AS j;
     PERFORM @extschema@._forget_journal();
+-- What no rollback takes back goes here.
+EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
+    PERFORM @extschema@._release_locks(v_session),
+            @extschema@._forget_journal();
+    RAISE;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._trace(text, text) IS
