@@ -40,14 +40,14 @@ COMMENT ON FUNCTION @extschema@._share_faults(jsonb, bigint[]) IS
 -- and the shared ones, which strike whether it sees their rows or not.
 --
 CREATE FUNCTION @extschema@._known_faults()
-RETURNS TABLE (fault_id bigint, slot integer, failpoint text)
+RETURNS SETOF @extschema@._fault
 LANGUAGE sql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT f.fault_id, f.slot, f.failpoint FROM @extschema@._fault AS f
+    SELECT f.* FROM @extschema@._fault AS f
      UNION
-    SELECT f.fault_id, f.slot, f.failpoint
+    SELECT f.*
       FROM jsonb_populate_recordset(NULL::@extschema@._fault, @extschema@._shared_faults()) AS f;
 $function$;
 COMMENT ON FUNCTION @extschema@._known_faults() IS

@@ -21,6 +21,7 @@ BEGIN
     PERFORM @extschema@._require_value(failpoint, 'failpoint');
     PERFORM @extschema@._require_value(disarm, 'disarm');
     v_failpoint := @extschema@._armed_failpoint(failpoint);
+    PERFORM @extschema@._await_waiters(v_failpoint);
     SELECT count(DISTINCT w.pid), array_agg(w.fault_id)
       INTO v_waiting, v_faults
       FROM @extschema@._waiting(v_failpoint) AS w;
@@ -63,6 +64,53 @@ AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@._armed_failpoint(text) IS
     'Completes the name of a failpoint, which need not exist any more where a fault is armed there.';
+
+--
+-- _await_waiters(failpoint), _missing_waiters(failpoint)
+--
+-- Between the count of its hit and its wait a session takes a moment, and wake()
+-- is to count it.  One that was cancelled or killed while it waited will not come,
+-- and so this does not last.
+--
+CREATE FUNCTION @extschema@._await_waiters(failpoint text)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_end CONSTANT timestamptz := clock_timestamp() + '50 milliseconds';
+BEGIN
+    WHILE @extschema@._missing_waiters(failpoint) > 0 AND clock_timestamp() < v_end LOOP
+        PERFORM pg_sleep(0.001);
+    END LOOP;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._await_waiters(text) IS
+    'Gives the sessions that are about to wait at a failpoint the moment that they need.';
+
+CREATE FUNCTION @extschema@._missing_waiters(failpoint text)
+RETURNS bigint
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT (SELECT count(*)
+              FROM @extschema@._known_faults() AS f
+             CROSS JOIN LATERAL (
+                   SELECT GREATEST(@extschema@._released(f.slot) - (f.fault_id << 32), 0),
+                          COALESCE(pg_sequence_last_value(@extschema@._counter(f.slot, 'hits')), 0)
+                   ) AS c(released, counted)
+             CROSS JOIN LATERAL generate_series(
+                   GREATEST(c.released + 1, f.start_hit, c.counted - 100),
+                   LEAST(c.counted, f.end_hit)) AS h(hit)
+             CROSS JOIN LATERAL @extschema@._step_at(f.program, f.seed, f.failpoint,
+                                                     h.hit - f.start_hit + 1) AS s
+             WHERE f.failpoint = _missing_waiters.failpoint
+               AND s.step ->> 'action' = 'wait')
+           - (SELECT count(*) FROM @extschema@._waiting(failpoint));
+$function$;
+COMMENT ON FUNCTION @extschema@._missing_waiters(text) IS
+    'Counts the hits at a failpoint that are due to wait and that nobody waits for yet.';
 
 --
 -- _waiting(failpoint)
