@@ -63,3 +63,5 @@ STABLE
 RETURN '[]'::jsonb;
 COMMENT ON FUNCTION @extschema@._shared_faults() IS
     'Holds the faults that are armed for other sessions, as rows of _fault; arm() replaces it.';
+
+COMMENT ON SEQUENCE @extschema@._corruption_corruption_id_seq IS 'Numbers the corruptions.';
