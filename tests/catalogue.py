@@ -12,8 +12,9 @@ from psycopg import sql
 # Every column of what a hook could touch; but relhastriggers, which PostgreSQL
 # itself lets stand after the last trigger is gone, and xmin, which is no content.
 _CATALOGUES = {
-    # The defaults as they read: their stored form keeps positions in the statement's text.
-    "pg_proc": "to_jsonb(p) - 'proargdefaults', pg_get_function_arguments(p.oid) FROM pg_proc AS p",
+    # Defaults and ATOMIC bodies as they read: stored, they keep positions in the statement's text.
+    "pg_proc": "to_jsonb(p) - '{proargdefaults,prosqlbody}'::text[],"
+    " pg_get_function_arguments(p.oid), pg_get_function_sqlbody(p.oid) FROM pg_proc AS p",
     "pg_trigger": "* FROM pg_trigger",
     "pg_event_trigger": "evtname, evtevent, evtfoid, evtowner, evtenabled, evttags FROM pg_event_trigger",
     "pg_constraint": "* FROM pg_constraint",
