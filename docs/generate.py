@@ -33,23 +33,47 @@ _VIEWS = """
      WHERE c.relnamespace = 'pggit_chaos'::regnamespace AND c.relkind = 'v'
      GROUP BY c.oid, c.relname ORDER BY c.relname
 """
-_KINDS = "SELECT category, kind, summary, detected_by FROM pggit_chaos.corruption_kind ORDER BY 1, 2"
-_CHECKS = "SELECT category, check_id, severity, summary FROM pggit_chaos.integrity_check ORDER BY 1, 2"
+_KINDS = (
+    "SELECT category, kind, summary, detected_by FROM pggit_chaos.corruption_kind ORDER BY 1, 2"
+)
+_CHECKS = (
+    "SELECT category, check_id, severity, summary FROM pggit_chaos.integrity_check ORDER BY 1, 2"
+)
 
 
 def sql_page(conn: psycopg.Connection[Any]) -> str:
     """Return the SQL reference."""
-    lines = ["# SQL reference", "", "Generated from the extension's own comments.", "", "## Functions"]
+    lines = [
+        "# SQL reference",
+        "",
+        "Generated from the extension's own comments.",
+        "",
+        "## Functions",
+    ]
     for name, arguments, result, comment in conn.execute(_FUNCTIONS):
         lines += ["", f"### {name}", "", "```", f"{name}({arguments})", f"    -> {result}", "```"]
         lines += ["", comment]
     lines += ["", "## Views"]
     for name, columns, comment in conn.execute(_VIEWS):
         lines += ["", f"### {name}", "", comment, "", f"Columns: {columns}."]
-    lines += ["", "## Kinds of corruption", "", "| category | kind | is | found by |", "|---|---|---|---|"]
+    lines += [
+        "",
+        "## Kinds of corruption",
+        "",
+        "| category | kind | is | found by |",
+        "|---|---|---|---|",
+    ]
     for category, kind, summary, checks in conn.execute(_KINDS):
-        lines.append(f"| {category} | `{kind}` | {summary} | {', '.join(f'`{c}`' for c in checks)} |")
-    lines += ["", "## Checks", "", "| category | check | severity | holds where |", "|---|---|---|---|"]
+        lines.append(
+            f"| {category} | `{kind}` | {summary} | {', '.join(f'`{c}`' for c in checks)} |"
+        )
+    lines += [
+        "",
+        "## Checks",
+        "",
+        "| category | check | severity | holds where |",
+        "|---|---|---|---|",
+    ]
     for category, check, severity, summary in conn.execute(_CHECKS):
         lines.append(f"| {category} | `{check}` | {severity} | {summary} |")
     return "\n".join(lines) + "\n"

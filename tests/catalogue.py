@@ -16,11 +16,13 @@ _CATALOGUES = {
     "pg_proc": "to_jsonb(p) - '{proargdefaults,prosqlbody}'::text[],"
     " pg_get_function_arguments(p.oid), pg_get_function_sqlbody(p.oid) FROM pg_proc AS p",
     "pg_trigger": "* FROM pg_trigger",
-    "pg_event_trigger": "evtname, evtevent, evtfoid, evtowner, evtenabled, evttags FROM pg_event_trigger",
+    "pg_event_trigger": "evtname, evtevent, evtfoid, evtowner, evtenabled, evttags"
+    " FROM pg_event_trigger",
     "pg_constraint": "* FROM pg_constraint",
     "pg_attribute": "* FROM pg_attribute",
     "pg_description": "* FROM pg_description",
-    "pg_class": "oid, relname, relnamespace, relkind, relacl, relchecks, relhasrules, relrowsecurity FROM pg_class",
+    "pg_class": "oid, relname, relnamespace, relkind, relacl, relchecks, relhasrules, relrowsecurity"
+    " FROM pg_class",
     "pg_namespace": "oid, * FROM pg_namespace",
     "pg_init_privs": "* FROM pg_init_privs",
 }
@@ -30,7 +32,7 @@ def fingerprint(conn: psycopg.Connection[Any]) -> dict[str, list[Any]]:
     """Return the rows of the catalogues and of every table of pgGit, as text, sorted."""
     rows = {
         name: conn.execute(
-            f"SELECT row(c.*)::text FROM (SELECT {columns}) AS c ORDER BY 1"  # noqa: S608
+            f"SELECT row(c.*)::text FROM (SELECT {columns}) AS c ORDER BY 1"
         ).fetchall()
         for name, columns in _CATALOGUES.items()
     }

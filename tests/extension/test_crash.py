@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import psycopg
 import pytest
-from servers.fleet import SETTINGS
 
 from pggit_chaos import extension, reference
 from pggit_chaos.cluster import Cluster
+from servers.fleet import SETTINGS
 
 COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 
@@ -15,7 +15,8 @@ COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 @pytest.fixture
 def disposable(fleet, server_version):
     with Cluster(
-        programs=fleet.programs(server_version), settings={**SETTINGS, "pggit_chaos.disposable": "on"}
+        programs=fleet.programs(server_version),
+        settings={**SETTINGS, "pggit_chaos.disposable": "on"},
     ) as cluster:
         cluster.create_database("drills")
         with cluster.connect("drills", autocommit=True) as conn:

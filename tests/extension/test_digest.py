@@ -32,7 +32,10 @@ def digest(conn):
         ("ALTER TABLE pggit.commits ALTER hash DROP NOT NULL", "definition of column"),
         ("ALTER TABLE pggit.commits ALTER hash SET DEFAULT 'x'", "definition of column"),
         ("ALTER TABLE pggit.commits ADD CHECK (true)", "definition of constraint"),
-        ("ALTER TABLE pggit.commits ADD CONSTRAINT c CHECK (true) NOT VALID", "definition of constraint"),
+        (
+            "ALTER TABLE pggit.commits ADD CONSTRAINT c CHECK (true) NOT VALID",
+            "definition of constraint",
+        ),
         ("ALTER TABLE pggit.commits DISABLE TRIGGER ALL", "definition of foreign key trigger"),
         ("CREATE INDEX i ON pggit.commits (message)", "definition of index"),
         ("ALTER TABLE pggit.commits ENABLE ROW LEVEL SECURITY", "definition of relation"),
@@ -41,7 +44,10 @@ def digest(conn):
         ("CREATE POLICY p ON pggit.commits USING (false)", "definition of policy"),
         ("CREATE RULE r AS ON DELETE TO pggit.commits DO INSTEAD NOTHING", "definition of rule"),
         ("ALTER TYPE pggit.branch_status ADD VALUE 'LOST'", "definition of type"),
-        ("REVOKE EXECUTE ON FUNCTION pggit.generate_trinity_id FROM PUBLIC", "definition of function"),
+        (
+            "REVOKE EXECUTE ON FUNCTION pggit.generate_trinity_id FROM PUBLIC",
+            "definition of function",
+        ),
         ("ALTER FUNCTION pggit.generate_trinity_id() STABLE", "definition of function"),
         ("GRANT CREATE ON SCHEMA pggit TO pg_monitor", "definition of schema"),
         (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from catalogue import fingerprint
 
+from catalogue import fingerprint
 from pggit_chaos import binaries
 
 

@@ -104,7 +104,9 @@ def test_mutate_of_an_unknown_column_is_refused(hooked):
 
 
 @pytest.mark.parametrize("term", ["skip", 'mutate({"message": "x"})'])
-@pytest.mark.parametrize("failpoint", [f"{INSERT}.after", f"{INSERT}.commit", "pggit.commit_changes", "*"])
+@pytest.mark.parametrize(
+    "failpoint", [f"{INSERT}.after", f"{INSERT}.commit", "pggit.commit_changes", "*"]
+)
 def test_only_before_row_failpoints_change_what_is_written(hooked, failpoint, term):
     with pytest.raises(errors.InvalidParameterValue, match="cannot strike at failpoint"):
         arm(hooked, failpoint, term)
@@ -122,7 +124,9 @@ def test_delay_sleeps(hooked):
 
 def test_notice_tells_the_client_even_where_the_transaction_rolls_back(hooked):
     told = []
-    hooked.add_notice_handler(lambda notice: told.append((notice.constraint_name, notice.message_primary)))
+    hooked.add_notice_handler(
+        lambda notice: told.append((notice.constraint_name, notice.message_primary))
+    )
     arm(hooked, f"{INSERT}.after", "notice(passed)")
     with hooked.transaction(force_rollback=True):
         hooked.execute(COMMIT)
@@ -306,7 +310,18 @@ def test_an_unknown_failpoint_is_refused_with_those_near(hooked):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x", "pggit.nothing*", "o'clock", '"', "%", "_", "pggit.commits.insert.befor_", "ddl.NO TAG.start"]
+    "name",
+    [
+        "",
+        "x",
+        "pggit.nothing*",
+        "o'clock",
+        '"',
+        "%",
+        "_",
+        "pggit.commits.insert.befor_",
+        "ddl.NO TAG.start",
+    ],
 )
 def test_a_failpoint_that_matches_nothing_is_refused(hooked, name):
     with pytest.raises(errors.UndefinedObject):
@@ -333,9 +348,7 @@ def test_arming_without_hooks_names_the_statement_that_installs_them(conn):
     arm(conn, "*")
 
 
-@pytest.mark.parametrize(
-    "argument", ["failpoint", "term", "scope", "start_hit", "seed", "expires"]
-)
+@pytest.mark.parametrize("argument", ["failpoint", "term", "scope", "start_hit", "seed", "expires"])
 def test_null_is_refused_where_it_may_not_be(hooked, argument):
     arguments = {"failpoint": "'*'", argument: "NULL"}
     given = ", ".join(f"{name} => {value}" for name, value in arguments.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+
 from catalogue import fingerprint, restored
 
 
@@ -105,7 +106,7 @@ BODIES = {
     "a block comment behind the last END": "BEGIN RETURN 1; END; /* END */ ",
     "a label": "\n<<outer>> DECLARE x int := 1; BEGIN RETURN outer.x; END outer;\n",
     "an option": "#variable_conflict use_column\nBEGIN RETURN 1; END",
-    "two options": " #variable_conflict use_variable\n#print_strict_params on\nBEGIN RETURN 1; END;",
+    "two options": " #variable_conflict error\n#print_strict_params on\nBEGIN RETURN 1; END;",
     "dollars, quotes and backslashes": r"BEGIN RETURN length($q$'\''$q$) - 3; /* $function$ */ END",
     "an exception handler": "BEGIN RETURN 1/0; EXCEPTION WHEN division_by_zero THEN RETURN 1; END",
     "its own name as a label": "DECLARE x int; BEGIN f.a := 1; RETURN f.a; END",
@@ -240,7 +241,10 @@ def test_a_function_replaced_since_is_seen_mended_and_never_overwritten(conn):
             "its table hook is disabled or out of date",
         ),
         ("DROP TRIGGER zz_pggit_chaos_commit ON pggit.commits", "it has no commit hook"),
-        ("ALTER EVENT TRIGGER zz_pggit_chaos_sql_drop DISABLE", "its ddl hook is disabled or out of date"),
+        (
+            "ALTER EVENT TRIGGER zz_pggit_chaos_sql_drop DISABLE",
+            "its ddl hook is disabled or out of date",
+        ),
         ("CREATE TABLE pggit.newer (a int)", "it has no table hook"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 from psycopg import errors
 
@@ -185,14 +184,17 @@ def test_pggit_sees_nothing_of_arming(hooked):
 def test_the_hit_path_costs_nothing_more_when_all_is_disarmed(hooked):
     arm(hooked, "database")
     hooked.execute("SELECT pggit_chaos.disarm_all()")
-    assert hooked.execute("SELECT pggit_chaos._armed() IS TRUE, pggit_chaos._shared_faults()").fetchone() == (
+    assert hooked.execute(
+        "SELECT pggit_chaos._armed() IS TRUE, pggit_chaos._shared_faults()"
+    ).fetchone() == (
         False,
         [],
     )
 
 
 @pytest.mark.parametrize(
-    "scope", ["", "pid:", "pid:x", "pid:-1", "role:", "application:", "everywhere", "Database", "session:1"]
+    "scope",
+    ["", "pid:", "pid:x", "pid:-1", "role:", "application:", "everywhere", "Database", "session:1"],
 )
 def test_a_scope_that_is_none_is_refused(hooked, scope):
     with pytest.raises(errors.InvalidParameterValue, match="invalid scope"):

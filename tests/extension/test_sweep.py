@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+
 from catalogue import fingerprint
 
 COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
@@ -49,7 +50,10 @@ def test_an_error_with_another_sqlstate_is_masked(hooked):
         " EXCEPTION WHEN OTHERS THEN RAISE EXCEPTION 'failed: %', SQLERRM; END",
     )
     rows = sweep(hooked, "SELECT pggit.f()")
-    assert outcomes(rows, "pggit.commits.insert.after") == {("40001", "masked"), ("57014", "surfaced")}
+    assert outcomes(rows, "pggit.commits.insert.after") == {
+        ("40001", "masked"),
+        ("57014", "surfaced"),
+    }
     masked = next(row for row in rows if row[3] == "masked")
     assert masked[4] == "P0001"
     assert masked[5].startswith("failed: ")
@@ -124,7 +128,10 @@ def test_a_write_to_a_table_that_an_undisturbed_run_leaves_alone_is_torn(hooked)
     [
         ("PERFORM pg_advisory_lock(4711)", "advisory lock 0 4711 in ExclusiveLock"),
         ("PERFORM pg_advisory_lock_shared(-1, -2)", "in ShareLock"),
-        ("PERFORM setval('pggit.commits_id_seq', 2)", "sequence pggit.commits_id_seq went back to 2"),
+        (
+            "PERFORM setval('pggit.commits_id_seq', 2)",
+            "sequence pggit.commits_id_seq went back to 2",
+        ),
     ],
 )
 def test_what_outlives_the_error_has_leaked(hooked, leak, told):
@@ -231,9 +238,20 @@ def test_a_real_cancellation_ends_the_sweep(hooked):
 def test_real_pggit_masks_a_serialization_failure_behind_its_handler(real_pggit):
     conn = real_pggit
     conn.execute("SELECT pggit_chaos.install_hooks()")
-    if conn.execute("SELECT to_regprocedure('pggit.commit_changes(text,text,text)')").fetchone() == (None,):
+    if conn.execute(
+        "SELECT to_regprocedure('pggit.commit_changes(text,text,text)')"
+    ).fetchone() == (None,):
         pytest.skip("not applicable: this pgGit has no commit_changes(text,text,text)")
     rows = sweep(conn, "SELECT pggit.commit_changes('main', 'm')")
-    assert outcomes(rows, "pggit.commits.insert.before") == {("40001", "masked"), ("57014", "surfaced")}
-    assert outcomes(rows, "pggit.commits.insert.after") == {("40001", "masked"), ("57014", "surfaced")}
-    assert outcomes(rows, "pggit.commits.insert.commit") == {("40001", "surfaced"), ("57014", "surfaced")}
+    assert outcomes(rows, "pggit.commits.insert.before") == {
+        ("40001", "masked"),
+        ("57014", "surfaced"),
+    }
+    assert outcomes(rows, "pggit.commits.insert.after") == {
+        ("40001", "masked"),
+        ("57014", "surfaced"),
+    }
+    assert outcomes(rows, "pggit.commits.insert.commit") == {
+        ("40001", "surfaced"),
+        ("57014", "surfaced"),
+    }

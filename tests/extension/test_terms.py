@@ -143,7 +143,10 @@ def test_arguments_that_an_action_does_not_take_are_refused(conn, term):
         ("error(40001)", {"sqlstate": "40001", "message": None}),
         ("error(serialization_failure)", {"sqlstate": "40001", "message": None}),
         ("error(57014)", {"sqlstate": "57014", "message": None}),
-        ("error(assert_failure, no (really), no)", {"sqlstate": "P0004", "message": "no (really), no"}),
+        (
+            "error(assert_failure, no (really), no)",
+            {"sqlstate": "P0004", "message": "no (really), no"},
+        ),
         ("delay(1.5)", 1.5),
         ("notice(a -> b)", "a -> b"),
         ('mutate({"message": "a ) \\" ( b"})', {"message": 'a ) " ( b'}),

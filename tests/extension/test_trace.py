@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+
 from catalogue import fingerprint
 
 COMMIT = "SELECT pggit.commit_changes('main', 'a message')"

@@ -31,7 +31,9 @@ def test_a_generated_page_is_up_to_date(pages, name):
 def test_every_code_of_ours_is_documented():
     script = extension.files()[f"pggit_chaos--{extension.version()}.sql"].decode()
     used = set(re.findall(r"'(PC\d{3})'", script))
-    documented = set(re.findall(r"^\| (PC\d{3}) ", (DOCS / "reference/errors.md").read_text(), re.M))
+    documented = set(
+        re.findall(r"^\| (PC\d{3}) ", (DOCS / "reference/errors.md").read_text(), re.M)
+    )
     assert documented == used
 
 

@@ -63,7 +63,16 @@ def test_the_pytest_example_passes_as_it_stands(cluster, drills, tmp_path):
         "        yield conn\n"
     )
     (tmp_path / "test_example.py").write_text(example)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        tmp_path,
+    ]
     result = subprocess.run([*command, tmp_path], capture_output=True, text=True, check=False)
     assert "1 passed" in result.stdout, result.stdout + result.stderr
 

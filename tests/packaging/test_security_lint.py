@@ -44,7 +44,7 @@ def test_pgspot_has_nothing_to_say(tmp_path):
     "unsafe",
     [
         "CREATE FUNCTION pggit_chaos.f() RETURNS int LANGUAGE sql AS 'SELECT 1';",
-        "CREATE FUNCTION pggit_chaos.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT g()';",
+        "CREATE FUNCTION pggit_chaos.f() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';",
     ],
 )
 def test_pgspot_reads_to_the_end(tmp_path, unsafe):

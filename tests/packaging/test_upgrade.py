@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from servers.fleet import SETTINGS
 
 from pggit_chaos import extension, reference
 from pggit_chaos.cluster import Cluster
+from servers.fleet import SETTINGS
 
 RELEASED = Path(__file__).parent / "released"
 VERSIONS = sorted(path.stem.removeprefix("pggit_chaos--") for path in RELEASED.glob("*.sql"))
@@ -55,7 +55,9 @@ _CATALOGUE = {
 
 
 def catalogue(conn):
-    return {name: sorted(conn.execute(query).fetchall(), key=repr) for name, query in _CATALOGUE.items()}
+    return {
+        name: sorted(conn.execute(query).fetchall(), key=repr) for name, query in _CATALOGUE.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,9 @@ def test_a_corruption_that_was_done_before_the_update_is_healed_after_it(release
 
 
 def test_hooks_survive_the_update_and_come_out_after_it(released):
-    sources = "SELECT oid, prosrc FROM pg_proc WHERE pronamespace = 'pggit'::regnamespace ORDER BY 1"
+    sources = (
+        "SELECT oid, prosrc FROM pg_proc WHERE pronamespace = 'pggit'::regnamespace ORDER BY 1"
+    )
     before = released.execute(sources).fetchall()
     released.execute("SELECT pggit_chaos.install_hooks()")
     released.execute("SELECT pggit_chaos.arm('*', 'error(40001)', start_hit => 1000)")
@@ -124,7 +128,9 @@ def test_hooks_survive_the_update_and_come_out_after_it(released):
     released.execute("RESET pggit_chaos.armed")
     released.execute("SELECT pggit_chaos.install_hooks()")
     assert released.execute("SELECT * FROM pggit_chaos.hooks_intact()").fetchall() == []
-    released.execute("SELECT pggit_chaos.arm('pggit.commits.insert.after', 'error(40001)', 'database')")
+    released.execute(
+        "SELECT pggit_chaos.arm('pggit.commits.insert.after', 'error(40001)', 'database')"
+    )
     with pytest.raises(psycopg.errors.SerializationFailure):
         released.execute("SELECT pggit.commit_changes('main', 'with new hooks')")
     released.execute("SELECT pggit_chaos.disarm_all(everything => true)")
@@ -139,10 +145,14 @@ def test_pggit_sees_nothing_of_the_update(released):
 
 
 def test_the_extension_goes_after_an_update_and_leaves_pggit_alone(released):
-    sources = "SELECT oid, prosrc FROM pg_proc WHERE pronamespace = 'pggit'::regnamespace ORDER BY 1"
+    sources = (
+        "SELECT oid, prosrc FROM pg_proc WHERE pronamespace = 'pggit'::regnamespace ORDER BY 1"
+    )
     before = released.execute(sources).fetchall()
     released.execute("SELECT pggit_chaos.install_hooks()")
     update(released)
     released.execute("DROP EXTENSION pggit_chaos")
     assert released.execute(sources).fetchall() == before
-    assert released.execute("SELECT count(*) FROM pg_trigger WHERE tgname ~ 'pggit_chaos'").fetchone() == (0,)
+    assert released.execute(
+        "SELECT count(*) FROM pg_trigger WHERE tgname ~ 'pggit_chaos'"
+    ).fetchone() == (0,)
