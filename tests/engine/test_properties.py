@@ -535,6 +535,7 @@ def laboratory(cluster: Cluster, database: str) -> Iterator[Bench]:
 
 
 @pytest.mark.one_version
+@pytest.mark.timeout(3600)
 def test_any_sequence_strikes_counts_and_ends_as_documented(cluster, bare_database):
     with laboratory(cluster, bare_database) as bench:
         machine = type("Machine", (FaultMachine,), {"bench": bench})
