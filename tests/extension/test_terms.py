@@ -7,6 +7,9 @@ import json
 import psycopg
 import pytest
 
+# What a term means is computed from its text alone.
+pytestmark = pytest.mark.one_version
+
 
 def steps(conn, term, hits, *, seed=0):
     """Play a term for a number of hits; return the action of each, None for nothing."""
