@@ -133,6 +133,12 @@ class Bench:
         row = conn.execute(query, arguments).fetchone()
         return row[0] if row else None
 
+    def terminate(self, session: Session) -> None:
+        """End a session from outside; its own wait for that takes tenths of seconds."""
+        deadline = time.monotonic() + PATIENCE
+        while self.scalar("SELECT pg_terminate_backend(%s)", session.pid):
+            assert time.monotonic() < deadline, "does not die"
+
     def until_it_waits(self, session: Session, running: Future[Any]) -> None:
         """Return when a session sleeps in a failpoint, which its statement does not survive."""
         deadline = time.monotonic() + PATIENCE
@@ -208,7 +214,7 @@ class FaultMachine(RuleBasedStateMachine):
     @rule(number=st.integers(0, SESSIONS - 1))
     def kill(self, number: int) -> None:
         session = self.sessions[number]
-        self.bench.scalar("SELECT pg_terminate_backend(%s, 10000)", session.pid)
+        self.bench.terminate(session)
         if number in self.waiting:
             passage, _, running = self.waiting.pop(number)
             passage.close()
