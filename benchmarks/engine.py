@@ -39,8 +39,8 @@ from pggit_chaos.listing import Listing
     help="The PostgreSQL programs to start the throwaway server with.",
 )
 @click.option("--rounds", type=click.IntRange(1), default=15, show_default=True)
-@click.option("--turns", type=click.IntRange(1), default=25, show_default=True)
-@click.option("--transactions", type=click.IntRange(1), default=5, show_default=True)
+@click.option("--turns", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--transactions", type=click.IntRange(1), default=10, show_default=True)
 @click.option("--loops", type=click.IntRange(1), default=200_000, show_default=True)
 @click.option("--clones", type=click.IntRange(1), default=3, show_default=True)
 @click.option(

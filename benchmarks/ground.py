@@ -87,10 +87,14 @@ def make_ground(source: Path | None, programs: Binaries, *, by_kind: bool) -> It
         with cluster.connect(HOOKED, autocommit=True) as conn:
             extension.enable(conn)
             Chaos(conn).install_hooks()
+        databases = [PLAIN, EXTENSION, HOOKED]
         for name, kinds in PARTLY_HOOKED.items() if by_kind else ():
             cluster.create_database(name, template=HOOKED)
             with cluster.connect(name, autocommit=True) as conn:
                 _switch_off(conn, kinds)
+            databases.append(name)
+        for name in databases:
+            _settle(cluster, name)
         target = source.resolve().name if source is not None else "the reference target"
         yield Ground(cluster=cluster, label=f"{target} on PostgreSQL {programs.version}")
 
@@ -103,6 +107,12 @@ def _make_plain(cluster: Cluster, source: Path | None, programs: Binaries) -> No
         if source is None:
             reference.load(conn)
         Target(conn).prepare()
+
+
+def _settle(cluster: Cluster, name: str) -> None:
+    """Give the planner the same knowledge everywhere: it would guess by the size of files."""
+    with cluster.connect(name, autocommit=True) as conn:
+        conn.execute("VACUUM (FREEZE, ANALYZE)")
 
 
 def _switch_off(conn: psycopg.Connection[Any], kinds: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import ground
 from ground import Ground
-from throughput import WORK
+from throughput import work
 
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.listing import Listing, Record
@@ -22,13 +22,13 @@ def as_listing(place: Ground) -> Listing:
     records = []
     with place.clone(ground.HOOKED) as conn:
         kinds = dict(conn.execute(_KINDS).fetchall())
-        for work, statement in WORK.items():
+        for name, statement in work(conn).items():
             hits = Counter(hit.failpoint for hit in Chaos(conn).trace(statement(0)))
             records += [
                 Record(
-                    name=f"{work} {failpoint}",
+                    name=f"{name} {failpoint}",
                     values=dict(
-                        zip(_COLUMNS, (work, kinds[failpoint], failpoint, count), strict=True)
+                        zip(_COLUMNS, (name, kinds[failpoint], failpoint, count), strict=True)
                     ),
                 )
                 for failpoint, count in hits.most_common()

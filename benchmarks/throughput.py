@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -15,20 +16,18 @@ from psycopg.pq import ExecStatus
 from ratios import Ratio
 
 from pggit_chaos.chaos import Chaos
+from pggit_chaos.target import Target
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["WORK", "Effort", "measure"]
+__all__ = ["Effort", "measure", "work"]
 
 _Statement = Callable[[int], str]
 _Arming = Callable[[Ground, "psycopg.Connection[Any]"], AbstractContextManager[None]]
 
-WORK: Mapping[str, _Statement] = {
-    "commit_changes": lambda n: f"SELECT pggit.commit_changes('main', 'benchmark {n}')",
-    "CREATE TABLE": lambda n: f"CREATE TABLE public.benchmark_{n} (id int PRIMARY KEY, name text)",
-}
-"""What is measured: name, and the nth statement."""
+# The operations that commit to main: a pgGit has one of them or both.
+_COMMITS = ("commit on main", "create_commit")
 
 # Turns that do not count: they fill the caches of each session.
 _WARMING = 2
@@ -87,6 +86,8 @@ def _armed_for_another(place: Ground, conn: psycopg.Connection[Any]) -> Iterator
 
 
 _SIDES = (
+    # How far a ratio is from 1 where there is nothing to measure.
+    _Side(name="the same again", template=ground.PLAIN, bar=None, arming=_nothing),
     _Side(name="no hooks", template=ground.EXTENSION, bar=0.98, arming=_nothing),
     _Side(name="hooks, nothing armed", template=ground.HOOKED, bar=0.90, arming=_nothing),
     _Side(name="armed elsewhere", template=ground.HOOKED, bar=0.85, arming=_armed_here),
@@ -102,6 +103,17 @@ _SIDES = (
 )
 
 
+def work(conn: psycopg.Connection[Any]) -> Mapping[str, _Statement]:
+    """Return what is measured: name, and the nth statement."""
+    commit = next(op for op in Target(conn).operations() if op.name in _COMMITS)
+    return {
+        "commit": lambda _: commit.statement,
+        "CREATE TABLE": lambda n: (
+            f"CREATE TABLE public.benchmark_{n} (id int PRIMARY KEY, name text)"
+        ),
+    }
+
+
 def measure(place: Ground, effort: Effort, *, by_kind: bool) -> list[Ratio]:
     """Return the throughput on each side over that without the extension."""
     sides = list(_SIDES)
@@ -110,19 +122,22 @@ def measure(place: Ground, effort: Effort, *, by_kind: bool) -> list[Ratio]:
             _Side(name=name, template=name, bar=None, arming=_nothing)
             for name in ground.PARTLY_HOOKED
         ]
-    rounds = [_round(place, effort, sides) for _ in range(effort.rounds)]
+    order = random.Random(0)  # noqa: S311 no secret is drawn from it
+    rounds = [_round(place, effort, sides, order) for _ in range(effort.rounds)]
     return [
         Ratio(
-            name=f"{work}: {side.name}",
-            values=[ratios[work][side.name] for ratios in rounds],
+            name=f"{name}: {side.name}",
+            values=[ratios[name][side.name] for ratios in rounds],
             bar=side.bar,
         )
-        for work in WORK
+        for name in rounds[0]
         for side in sides
     ]
 
 
-def _round(place: Ground, effort: Effort, sides: Sequence[_Side]) -> dict[str, dict[str, float]]:
+def _round(
+    place: Ground, effort: Effort, sides: Sequence[_Side], order: random.Random
+) -> dict[str, dict[str, float]]:
     """Return the ratios of one round by work and side."""
     with ExitStack() as stack:
         plain = stack.enter_context(place.clone(ground.PLAIN))
@@ -130,7 +145,10 @@ def _round(place: Ground, effort: Effort, sides: Sequence[_Side]) -> dict[str, d
         for side in sides:
             conns[side.name] = stack.enter_context(place.clone(side.template))
             stack.enter_context(side.arming(place, conns[side.name]))
-        return {work: _ratios(plain, conns, statement, effort) for work, statement in WORK.items()}
+        return {
+            name: _ratios(plain, conns, statement, effort, order)
+            for name, statement in work(plain).items()
+        }
 
 
 def _ratios(
@@ -138,16 +156,16 @@ def _ratios(
     conns: Mapping[str, psycopg.Connection[Any]],
     statement: _Statement,
     effort: Effort,
+    order: random.Random,
 ) -> dict[str, float]:
     everyone = {"": plain, **conns}
     names = list(everyone)
+    size = effort.transactions + 1  # the first is not timed
     times: dict[str, list[int]] = {name: [] for name in names}
     for turn in range(_WARMING + effort.turns):
-        batch = [
-            statement(turn * effort.transactions + n).encode() for n in range(effort.transactions)
-        ]
-        first = turn % len(names)
-        for name in names[first:] + names[:first]:
+        numbers = range(turn * size, (turn + 1) * size)
+        batch = [statement(number).encode() for number in numbers]
+        for name in order.sample(names, len(names)):
             times[name].append(_time(everyone[name], batch, effort.clock))
     return {
         name: median(
@@ -158,13 +176,15 @@ def _ratios(
 
 
 def _time(conn: psycopg.Connection[Any], batch: Sequence[bytes], clock: Clock) -> int:
-    """Return the nanoseconds that the statements take, each a transaction of its own.
+    """Return the nanoseconds that all statements but the first take, each a transaction.
 
     By libpq itself: a client that does more would hide a part of what is measured.
     """
     execute = conn.pgconn.exec_
+    # The first one finds the processor's caches as another side has left them.
+    results = [execute(batch[0])]
     started = clock(conn)
-    results = [execute(statement) for statement in batch]
+    results += [execute(statement) for statement in batch[1:]]
     elapsed = clock(conn) - started
     for result in results:
         if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):

@@ -16,8 +16,9 @@ pytestmark = pytest.mark.one_version
 RATIOS = {
     *(
         f"{work}: {side}"
-        for work in ("commit_changes", "CREATE TABLE")
+        for work in ("commit", "CREATE TABLE")
         for side in (
+            "the same again",
             "no hooks",
             "hooks, nothing armed",
             "armed elsewhere",
