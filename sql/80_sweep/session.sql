@@ -159,7 +159,7 @@ AS $function$
         SELECT format('advisory lock %s %s in %s', l.value ->> 'classid', l.value ->> 'objid',
                       l.value ->> 'mode')
           FROM now, jsonb_array_elements(now.state -> 'locks') AS l
-         WHERE NOT before -> 'locks' @> l.value
+         WHERE NOT before -> 'locks' @> jsonb_build_array(l.value)
          UNION ALL
         SELECT format('setting "%s" is now "%s"', s.key, s.value)
           FROM now, jsonb_each_text(now.state -> 'settings') AS s
@@ -185,7 +185,7 @@ BEGIN
     FOR v_lock IN
         SELECT l.value
           FROM jsonb_array_elements(@extschema@._advisory_locks()) AS l
-         WHERE NOT before -> 'locks' @> l.value
+         WHERE NOT before -> 'locks' @> jsonb_build_array(l.value)
     LOOP
         -- A session may have taken it several times over.
         LOOP

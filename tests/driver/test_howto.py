@@ -1,4 +1,4 @@
-"""Every block of the how-to guides does what it says."""
+"""Every block of the guides and of the tutorial does what it says."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from servers.fleet import ROOT, Fleet
 
 pytestmark = pytest.mark.one_version
 
-GUIDES = sorted((ROOT / "docs/how-to").glob("*.md"))
+GUIDES = sorted([*ROOT.glob("docs/how-to/*.md"), *ROOT.glob("docs/tutorial/*.md")])
 
 
 def _blocks(guide: Path, language: str) -> list[str]:
