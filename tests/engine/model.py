@@ -15,7 +15,7 @@ SQLSTATES = {"error": "PC100", "error(40001)": "40001"}
 Passage = Generator["Fault", None, bool]
 
 
-class Struck(Exception):
+class Struck(Exception):  # noqa: N818 it is what happens, and expected
     """An injected error that the caller sees."""
 
     def __init__(self, sqlstate: str) -> None:

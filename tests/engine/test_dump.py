@@ -106,9 +106,9 @@ def test_what_is_restored_is_disarmed_and_its_hooks_work_or_come_out(
                 ).fetchone() == (1,)
         with cluster.connect(copy, autocommit=True) as restored:
             restored.execute("SELECT pggit_chaos.disarm_all(everything => true)")
-            assert restored.execute("SELECT problem FROM pggit_chaos.hooks_intact()").fetchall() == [
-                ("no hooks are installed",)
-            ]
+            assert restored.execute(
+                "SELECT problem FROM pggit_chaos.hooks_intact()"
+            ).fetchall() == [("no hooks are installed",)]
             assert restored.execute("SELECT pggit_chaos._armed() IS TRUE").fetchone() == (False,)
         conn.execute("SELECT pggit_chaos.disarm_all(everything => true)")
         assert conn.execute("SELECT pggit_chaos.state_digest()").fetchone() == digest

@@ -1,5 +1,4 @@
-"""Driver, session or server die at any moment of a drill or a sweep: what is left is told,
-and one call puts pgGit back."""
+"""Whoever dies in the middle of a drill or a sweep: one call puts pgGit back."""
 
 from __future__ import annotations
 
@@ -18,13 +17,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from catalogue import fingerprint
-from servers.fleet import SETTINGS, Fleet
 
+from catalogue import fingerprint
 from engine.victim import WORK
 from pggit_chaos import extension, pggit_source, reference
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.target import Target
+from servers.fleet import SETTINGS, Fleet
 
 DATABASE = "killing_ground"
 PATIENCE = 60.0
@@ -107,7 +106,12 @@ def ground_of(fleet: Fleet, version: str, source: Path | None) -> Iterator[Groun
 def victim(ground: Ground, work: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Yield a driver at work, with the process id of its session."""
     process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "victim.py"), ground.cluster.dsn(DATABASE), work],
+        [
+            sys.executable,
+            str(Path(__file__).parent / "victim.py"),
+            ground.cluster.dsn(DATABASE),
+            work,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

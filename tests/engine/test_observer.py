@@ -1,5 +1,4 @@
-"""The observer changes nothing: eight sessions do the same with and without hooks and
-armed faults, whatever their isolation, and each of them sees the same."""
+"""The observer changes nothing: eight sessions come to the same with and without it."""
 
 from __future__ import annotations
 
@@ -136,7 +135,7 @@ def schedule(seed: int) -> list[tuple[int, str]]:
 
 
 def taking_turns(turns: list[tuple[int, str]]) -> Any:
-    """One statement at a time: who would have to wait gives up, and so nothing is left to chance."""
+    """One statement at a time; who would have to wait gives up: nothing is left to chance."""
 
     def work(control: psycopg.Connection[Any], sessions: list[psycopg.Connection[Any]]) -> Any:
         outcomes = []
@@ -166,7 +165,7 @@ def taking_turns(turns: list[tuple[int, str]]) -> Any:
 
 
 @pytest.mark.one_version
-@pytest.mark.parametrize("seed", (0, 4))
+@pytest.mark.parametrize("seed", [0, 4])
 def test_each_turn_of_eight_sessions_comes_to_the_same(run, seed):
     work = taking_turns(schedule(seed))
     plain = run(None, work)
@@ -213,7 +212,7 @@ def test_who_arms_in_a_serializable_transaction_fails_nobody(run, arming):
 
 
 def freely(control: psycopg.Connection[Any], sessions: list[psycopg.Connection[Any]]) -> Any:
-    """All at once, each in its own thread, until each has done its part; retry what may be retried."""
+    """All at once, each in its own thread; what may be retried is retried."""
 
     def one(number: int) -> Counter[str]:
         seen: Counter[str] = Counter()

@@ -1,6 +1,7 @@
-"""Whatever is armed, disarmed, woken, rolled back and killed in whatever order:
-what the documentation says strikes, strikes; every counter is right; nobody
-hangs; nothing stays behind."""
+"""In whatever order faults are armed, woken, rolled back and killed, the documentation holds.
+
+What it says strikes, strikes; every counter is right; nobody hangs; nothing stays.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from catalogue import fingerprint
 from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -24,6 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from catalogue import fingerprint
 from engine.model import Engine, Fault, Passage, Session, Step, Struck
 from pggit_chaos import extension
 from pggit_chaos.cluster import Cluster
@@ -120,8 +121,7 @@ class Bench:
         conn = self.connections.get(number)
         if conn is None or conn.closed:
             conn = self.connections[number] = self.connect(f"lab {number}")
-        session = Session(number=number, pid=conn.info.backend_pid)
-        return session
+        return Session(number=number, pid=conn.info.backend_pid)
 
     def close(self) -> None:
         for conn in (*self.connections.values(), self.control):
@@ -295,9 +295,7 @@ class FaultMachine(RuleBasedStateMachine):
             return
         was_dead = fault.dead
         fault.dead = True
-        answer = self.bench.scalar(
-            "SELECT pggit_chaos.disarm(%s)", fault.fault_id, session=session
-        )
+        answer = self.bench.scalar("SELECT pggit_chaos.disarm(%s)", fault.fault_id, session=session)
         assert answer or was_dead
         self._remember_share(session, [fault])
         self._follow()
@@ -320,9 +318,7 @@ class FaultMachine(RuleBasedStateMachine):
     @rule(failpoint=st.sampled_from(FAILPOINTS), disarm=st.booleans())
     def wake(self, failpoint: str, disarm: bool) -> None:
         waiting = [
-            number
-            for number, (_, fault, _) in self.waiting.items()
-            if fault.failpoint == failpoint
+            number for number, (_, fault, _) in self.waiting.items() if fault.failpoint == failpoint
         ]
         if not self.engine.hooked and not waiting:
             return
@@ -413,7 +409,7 @@ class FaultMachine(RuleBasedStateMachine):
             try:
                 running.result(PATIENCE)
             except psycopg.Error as error:
-                assert error.sqlstate in {"40001", "PC100"}
+                assert error.sqlstate in {"40001", "PC100"}  # noqa: PT017 it may end well, too
             del self.waiting[number]
         for conn in self.bench.connections.values():
             conn.execute("ROLLBACK")
@@ -471,9 +467,9 @@ class FaultMachine(RuleBasedStateMachine):
         told = self.told[session.number] = []
         conn = self.bench.connections[session.number]
         conn.add_notice_handler(
-            lambda notice: told.append(notice.message_primary)
-            if notice.schema_name == "pggit_chaos"
-            else None
+            lambda notice: (
+                told.append(notice.message_primary) if notice.schema_name == "pggit_chaos" else None
+            )
         )
 
     def _submit(self, session: Session, statement: str) -> Future[Any]:
@@ -497,7 +493,7 @@ class FaultMachine(RuleBasedStateMachine):
         except Struck as struck:
             with pytest.raises(psycopg.Error) as error:
                 running.result(PATIENCE)
-            assert error.value.sqlstate == struck.sqlstate
+            assert error.value.sqlstate == struck.sqlstate  # noqa: PT017 the model raised it
             assert error.value.diag.schema_name == "pggit_chaos"
             if committing:
                 self._end(session, committed=False)

@@ -106,9 +106,9 @@ def test_a_session_is_woken_though_its_hooks_are_gone(hooked, other, pool):
     running = pool.submit(other.execute, "SELECT pggit.generate_trinity_id()")
     hooked.execute("SELECT pggit_chaos.wait_triggered('pggit.generate_trinity_id()')")
     hooked.execute("SELECT pggit_chaos.uninstall_hooks()")
-    assert hooked.execute(
-        "SELECT pggit_chaos.wake('pggit.generate_trinity_id()')"
-    ).fetchone() == (1,)
+    assert hooked.execute("SELECT pggit_chaos.wake('pggit.generate_trinity_id()')").fetchone() == (
+        1,
+    )
     running.result(15)
 
 

@@ -1,6 +1,6 @@
 """A driver to be killed: does one kind of work over and over, and says in which session.
 
-    python victim.py DSN drill|sweep|corrupt|arm
+python victim.py DSN drill|sweep|corrupt|arm
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ WORK: Final[dict[str, Callable[[psycopg.Connection[Any]], None]]] = {
 if __name__ == "__main__":
     dsn, work = sys.argv[1:]
     with psycopg.connect(dsn, autocommit=True) as connection:
-        print(connection.info.backend_pid, flush=True)
+        sys.stdout.write(f"{connection.info.backend_pid}\n")
+        sys.stdout.flush()
         while True:
             WORK[work](connection)
