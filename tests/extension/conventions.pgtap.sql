@@ -74,6 +74,9 @@ SELECT is_empty($$
        AND name NOT IN (
            -- The sweep is there to catch whatever a statement ends in.
            'pggit_chaos._rehearse(text,text,text[])',
+           -- Put back what no rollback takes back, and raise again.
+           'pggit_chaos._sweep(text,text[],boolean,text)',
+           'pggit_chaos._trace(text,text)',
            -- Closes a connection and raises again.
            'pggit_chaos.hold_lock(text,text,interval)',
            -- Raises a condition itself, to see whether there is one of that name.

@@ -424,9 +424,10 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     -- pg_trigger holds the arguments one behind the other, each with a zero byte.
-    SELECT convert_from(substring(arguments FROM 1 FOR zero.at - 1), getdatabaseencoding())
-      FROM (SELECT position('\x00'::bytea IN arguments)) AS zero(at)
-     WHERE zero.at > 0;
+    SELECT convert_from(
+               substring(arguments FROM 1
+                         FOR GREATEST(position('\x00'::bytea IN arguments) - 1, 0)),
+               getdatabaseencoding());
 $function$;
 COMMENT ON FUNCTION @extschema@._hooked_table(bytea) IS
     'Reads the table that a row hook names out of the arguments of its trigger.';
