@@ -15,10 +15,10 @@ COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 
 @pytest.fixture
 def pg_dump(cluster):
-    """A pg_dump that knows the server; such an installation has pg_restore too."""
+    """The pg_dump and pg_restore of the server's version: a newer one sets what it lacks."""
     major = cluster.programs.major
     for found in binaries.available():
-        if found.major >= major and found.program("pg_dump") and found.program("pg_restore"):
+        if found.major == major and found.program("pg_dump") and found.program("pg_restore"):
             return found
     pytest.skip(f"not applicable: no pg_dump for PostgreSQL {major} here")
 
