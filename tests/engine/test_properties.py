@@ -23,6 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from psycopg.pq import TransactionStatus
 
 from catalogue import fingerprint
 from engine.model import Engine, Fault, Passage, Session, Step, Struck
@@ -119,6 +120,8 @@ class Bench:
     def session(self, number: int) -> Session:
         """Return a session in its first state, over a connection that may be an old one."""
         conn = self.connections.get(number)
+        if conn is not None and conn.info.transaction_status != TransactionStatus.IDLE:
+            conn.close()  # the sequence before this one failed
         if conn is None or conn.closed:
             conn = self.connections[number] = self.connect(f"lab {number}")
         return Session(number=number, pid=conn.info.backend_pid)
@@ -156,8 +159,9 @@ class FaultMachine(RuleBasedStateMachine):
     @initialize()
     def begin_again(self) -> None:
         self.engine = Engine()
-        self.bench.scalar("SELECT count(*) FROM pggit_chaos.install_hooks()")
         self.sessions = [self.bench.session(number) for number in range(SESSIONS)]
+        self.bench.scalar("SELECT pggit_chaos.disarm_all(everything => true)")
+        self.bench.scalar("SELECT count(*) FROM pggit_chaos.install_hooks()")
         self.waiting: dict[int, tuple[Passage, Fault, Future[Any]]] = {}
         self.told: dict[int, list[str]] = {}
         self.rows = self.bench.scalar("SELECT count(*) FROM pggit_lab.note")
