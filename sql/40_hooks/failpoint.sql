@@ -21,13 +21,11 @@ AS $function$
     UNION ALL
     SELECT t.kind, t.relation::text, min(@extschema@._hooked_table(t.tgargs)),
            count(*) = CASE t.kind WHEN 'commit' THEN 1 ELSE 2 END
-           -- A trigger that an older version made tests for less.
-           AND bool_and(t.tgenabled = 'O'
-                        AND (t.kind = 'commit'
-                             OR pg_get_triggerdef(t.oid) LIKE '%@extschema@._armed()%'))
+           -- A trigger that an older version made has a condition, and tests for less.
+           AND bool_and(t.tgenabled = 'O' AND t.tgqual IS NULL)
       FROM (SELECT CASE g.tgname WHEN 'zz_pggit_chaos_commit' THEN 'commit'
                                  ELSE 'table' END AS kind,
-                   g.tgrelid::regclass AS relation, g.tgargs, g.tgenabled, g.oid
+                   g.tgrelid::regclass AS relation, g.tgargs, g.tgenabled, g.tgqual
               FROM pg_catalog.pg_trigger AS g
              WHERE g.tgfoid = '@extschema@._row_hook()'::regprocedure
                AND g.tgparentid = 0) AS t

@@ -45,9 +45,7 @@ COMMENT ON FUNCTION @extschema@.hit(text) IS
 -- _row_hook()
 --
 -- The trigger behind the failpoints TABLE.EVENT.PHASE; table and phase are its
--- arguments.  Only a before-row trigger can skip or change the row.  A deferred
--- trigger fires at COMMIT and can have been armed since, and so it looks for
--- itself; the others have the same test as their WHEN clause.
+-- arguments.  Only a before-row trigger can skip or change the row.
 --
 CREATE FUNCTION @extschema@._row_hook()
 RETURNS trigger
@@ -66,7 +64,10 @@ BEGIN
             RETURN jsonb_populate_record(NEW, v_verdict -> 'mutate');
         END IF;
     END IF;
-    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    RETURN NEW;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._row_hook() IS

@@ -154,9 +154,9 @@ COMMENT ON FUNCTION @extschema@._skip_hook(text, text, text) IS
 -- _hook_table(relation)
 --
 -- Row triggers before and after each write, and a deferred constraint trigger,
--- which fires at COMMIT.  The names sort behind pgGit's own.  Disarmed, a row
--- costs the WHEN clause of two triggers, and a call of the third at COMMIT.  What
--- is there and not in order is made anew.
+-- which fires at COMMIT.  The names sort behind pgGit's own.  No trigger has a WHEN
+-- clause: PostgreSQL compiles it anew for each statement, and that costs more than
+-- the call that it would save.  What is there and not in order is made anew.
 --
 CREATE FUNCTION @extschema@._hook_table(relation regclass)
 RETURNS void
@@ -170,11 +170,9 @@ BEGIN
         SELECT 'zz_pggit_chaos_' || t.phase AS name, t.phase, t.form
           FROM (VALUES
                    ('before', 'CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW WHEN (@extschema@._armed()) '
-                              'EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
+                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
                    ('after',  'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW WHEN (@extschema@._armed()) '
-                              'EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
+                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
                    ('commit', 'CREATE CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
                               'DEFERRABLE INITIALLY DEFERRED '
                               'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)')
