@@ -5,16 +5,26 @@
 --
 -- Disarmed, it tests one setting and is out.  Its body is ATOMIC: names and
 -- operators are bound here and now and need no search_path, and so PostgreSQL
--- can inline it, and _armed() in it, into the IF that calls it.  Always answers
--- false.
+-- can inline it, and _armed() in it, into the IF that calls it.  The setting holds
+-- the patterns of this session's own faults, and a fault that is armed elsewhere
+-- costs little more than none.  Always answers false.
 --
 CREATE FUNCTION @extschema@._armed()
 RETURNS boolean
 LANGUAGE sql
 STABLE
-RETURN current_setting('pggit_chaos.armed', true) = 'on' OR @extschema@._armed_for_others();
+RETURN current_setting('pggit_chaos.armed', true) <> '' OR @extschema@._armed_for_others();
 COMMENT ON FUNCTION @extschema@._armed() IS
     'Answers whether any fault may be armed for this session.';
+
+CREATE FUNCTION @extschema@._armed(failpoint text)
+RETURNS boolean
+LANGUAGE sql
+STABLE
+RETURN failpoint LIKE ANY (string_to_array(current_setting('pggit_chaos.armed', true), E'\n'))
+       OR @extschema@._armed_for_others(failpoint);
+COMMENT ON FUNCTION @extschema@._armed(text) IS
+    'Answers whether any fault may be armed at a failpoint for this session.';
 
 CREATE FUNCTION @extschema@._hit_armed(failpoint text)
 RETURNS boolean
@@ -34,7 +44,7 @@ CREATE FUNCTION @extschema@.hit(failpoint text)
 RETURNS boolean
 LANGUAGE sql
 VOLATILE
-RETURN CASE WHEN @extschema@._armed()
+RETURN CASE WHEN @extschema@._armed(failpoint)
             THEN @extschema@._hit_armed(failpoint)
             ELSE false
        END;
@@ -54,10 +64,14 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_verdict jsonb;
+    v_failpoint text;
+    v_verdict   jsonb;
 BEGIN
     IF @extschema@._armed() THEN
-        v_verdict := @extschema@._strike(concat_ws('.', TG_ARGV[0], lower(TG_OP), TG_ARGV[1]));
+        v_failpoint := concat_ws('.', TG_ARGV[0], lower(TG_OP), TG_ARGV[1]);
+        IF @extschema@._armed(v_failpoint) THEN
+            v_verdict := @extschema@._strike(v_failpoint);
+        END IF;
         IF v_verdict ? 'skip' THEN
             RETURN NULL;
         ELSIF v_verdict ? 'mutate' AND TG_OP <> 'DELETE' THEN
@@ -84,14 +98,18 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_failpoint text;
 BEGIN
     IF @extschema@._armed() THEN
-        PERFORM @extschema@._strike(
-            CASE TG_EVENT
-                WHEN 'ddl_command_start' THEN format('ddl.%s.start', TG_TAG)
-                WHEN 'ddl_command_end' THEN format('ddl.%s.end', TG_TAG)
-                ELSE 'ddl.drop'
-            END);
+        v_failpoint := CASE TG_EVENT
+                           WHEN 'ddl_command_start' THEN format('ddl.%s.start', TG_TAG)
+                           WHEN 'ddl_command_end' THEN format('ddl.%s.end', TG_TAG)
+                           ELSE 'ddl.drop'
+                       END;
+        IF @extschema@._armed(v_failpoint) THEN
+            PERFORM @extschema@._strike(v_failpoint);
+        END IF;
     END IF;
 END;
 $function$;

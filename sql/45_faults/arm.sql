@@ -95,7 +95,7 @@ BEGIN
       FROM @extschema@._parse_scope(scope) AS s
      CROSS JOIN clock_timestamp() AS n(now);
     IF scope = 'session' THEN
-        PERFORM set_config('pggit_chaos.armed', 'on', false);
+        PERFORM @extschema@._show_own_faults();
     ELSE
         PERFORM @extschema@._require_replica_role();
         PERFORM @extschema@._share_faults(add => jsonb_build_array(v_fault));
@@ -105,6 +105,29 @@ END;
 $function$;
 COMMENT ON FUNCTION @extschema@._arm(text, text, text, bigint, bigint, bigint, interval) IS
     'Arms a fault at a failpoint that is known to exist and answers its id.';
+
+--
+-- _show_own_faults()
+--
+-- Puts the patterns of this session's own faults, one a line, where the hit path
+-- looks.  A name may hold a line break itself: let that match any character.
+--
+CREATE FUNCTION @extschema@._show_own_faults()
+RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM set_config('pggit_chaos.armed',
+                       COALESCE((SELECT string_agg(replace(f.pattern, E'\n', '_'), E'\n')
+                                   FROM @extschema@._fault AS f
+                                  WHERE f.scope = 'session'
+                                    AND f.pid = pg_backend_pid()), ''),
+                       false);
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._show_own_faults() IS
+    'Tells the hit path at which failpoints this session has armed faults of its own.';
 
 --
 -- _insert_fault(fault)

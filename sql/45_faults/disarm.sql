@@ -78,12 +78,7 @@ BEGIN
     IF v_shared THEN
         PERFORM @extschema@._share_faults(drop => fault_ids);
     END IF;
-    PERFORM set_config('pggit_chaos.armed', 'off', false)
-      WHERE current_setting('pggit_chaos.armed', true) = 'on'
-        AND NOT EXISTS (SELECT
-                          FROM @extschema@._fault AS f
-                         WHERE f.scope = 'session'
-                           AND f.pid = pg_backend_pid());
+    PERFORM @extschema@._show_own_faults() WHERE current_setting('pggit_chaos.armed', true) <> '';
     RETURN v_count;
 END;
 $function$;

@@ -2,7 +2,7 @@
 -- _share_faults(add, drop)
 --
 -- Adds a fault to the shared ones or drops some; those that cannot strike any
--- more go too.  Writes: _shared_faults() and _armed_for_others(), see
+-- more go too.  Writes: _shared_faults() and both _armed_for_others(), see
 -- 20_tables/shared_fault.sql.  Locks: an advisory lock until
 -- the end of the transaction, so that two sessions do not replace them at once.
 -- pgGit does not get to see the DDL.
@@ -27,11 +27,52 @@ BEGIN
                        'LANGUAGE sql STABLE RETURN %L::jsonb', v_faults);
         EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._armed_for_others() RETURNS boolean '
                        'LANGUAGE sql STABLE RETURN %L::boolean', v_faults <> '[]');
+        EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._armed_for_others(failpoint text) '
+                       'RETURNS boolean LANGUAGE sql STABLE RETURN %s',
+                       @extschema@._shared_condition(v_faults));
     END IF;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._share_faults(jsonb, bigint[]) IS
     'Tells every session which faults are armed for it.';
+
+--
+-- _shared_condition(faults), _scope_condition(fault)
+--
+-- The same question as _scope_covers() asks, as an expression over failpoint that
+-- the planner can inline.  It goes no further than failpoint and scope: the rest
+-- is for _armed_at().
+--
+CREATE FUNCTION @extschema@._shared_condition(faults jsonb)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT COALESCE(string_agg(format('failpoint LIKE %L', f.pattern)
+                               || @extschema@._scope_condition(f), ' OR '), 'false')
+      FROM jsonb_populate_recordset(NULL::@extschema@._fault, faults) AS f;
+$function$;
+COMMENT ON FUNCTION @extschema@._shared_condition(jsonb) IS
+    'Writes the condition under which one of the shared faults may strike in a session.';
+
+CREATE FUNCTION @extschema@._scope_condition(fault @extschema@._fault)
+RETURNS text
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT CASE split_part(fault.scope, ':', 1)
+               WHEN 'database' THEN ''
+               WHEN 'role' THEN format(' AND session_user = %L', substr(fault.scope, 6))
+               WHEN 'application'
+                   THEN format(' AND current_setting(''application_name'') = %L',
+                               substr(fault.scope, 13))
+               ELSE format(' AND pg_backend_pid() = %s', fault.pid)
+           END;
+$function$;
+COMMENT ON FUNCTION @extschema@._scope_condition(@extschema@._fault) IS
+    'Writes the condition under which a session is one that a shared fault strikes in.';
 
 --
 -- _known_faults()

@@ -60,7 +60,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT f.*
       FROM @extschema@._fault AS f
-     WHERE current_setting('pggit_chaos.armed', true) = 'on'
+     WHERE current_setting('pggit_chaos.armed', true) <> ''
        AND f.scope = 'session'
        AND f.pid = pg_backend_pid()
        AND _armed_at.failpoint LIKE f.pattern

@@ -56,6 +56,14 @@ RETURN false;
 COMMENT ON FUNCTION @extschema@._armed_for_others() IS
     'Answers whether a fault is armed for more than the session that armed it; arm() replaces it.';
 
+CREATE FUNCTION @extschema@._armed_for_others(failpoint text)
+RETURNS boolean
+LANGUAGE sql
+STABLE
+RETURN false;
+COMMENT ON FUNCTION @extschema@._armed_for_others(text) IS
+    'Answers whether such a fault is armed at a failpoint for this session; arm() replaces it.';
+
 CREATE FUNCTION @extschema@._shared_faults()
 RETURNS jsonb
 LANGUAGE sql

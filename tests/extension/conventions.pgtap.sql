@@ -43,7 +43,7 @@ $$, ARRAY[
 
 SELECT set_eq($$
     SELECT name FROM ours WHERE has_function_privilege('public', oid, 'EXECUTE')
-$$, ARRAY['pggit_chaos.hit(text)', 'pggit_chaos._armed()', 'pggit_chaos._armed_for_others()',
+$$, ARRAY['pggit_chaos.hit(text)', 'pggit_chaos._armed(text)', 'pggit_chaos._armed_for_others(text)',
          'pggit_chaos._hit_armed(text)'],
 'PUBLIC can execute the hit path and nothing else');
 
