@@ -64,9 +64,15 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    v_heard     integer;
     v_failpoint text;
     v_verdict   jsonb;
 BEGIN
+    -- PostgreSQL hears of what other sessions have armed when it takes a lock on a
+    -- relation, and at COMMIT nothing else does.  No transaction keeps this one.
+    IF TG_ARGV[1] = 'commit' THEN
+        v_heard := pg_relation_is_updatable('@extschema@._fault_id', false);
+    END IF;
     IF @extschema@._armed() THEN
         v_failpoint := concat_ws('.', TG_ARGV[0], lower(TG_OP), TG_ARGV[1]);
         IF @extschema@._armed(v_failpoint) THEN

@@ -102,9 +102,14 @@ def test_a_disarmed_fault_strikes_no_more_in_a_transaction_whose_snapshot_is_old
     assert told == ["struck"]
 
 
+@pytest.mark.parametrize("commits_before", [0, 3])
 def test_a_fault_strikes_at_the_commit_of_a_transaction_that_wrote_before_it_was_armed(
-    hooked, other
+    hooked, other, commits_before
 ):
+    # A session that has its plans and its caches looks at nothing else at COMMIT.
+    for _ in range(commits_before):
+        with other.transaction():
+            other.execute(COMMIT)
     other.execute("BEGIN")
     other.execute(COMMIT)
     arm(hooked, "database", failpoint="pggit.commits.insert.commit")
