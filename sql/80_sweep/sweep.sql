@@ -22,6 +22,7 @@ DECLARE
     v_session   jsonb;
     v_sequences jsonb;
     v_plain     jsonb;
+    v_fault_id  bigint;
     v_point     record;
     v_verdict   record;
 BEGIN
@@ -33,15 +34,17 @@ BEGIN
     PERFORM @extschema@._isolate_sequences();
     v_sequences := @extschema@._sequences();
     v_plain := @extschema@._undisturbed(statement, path, v_sequences);
+    -- One fault is aimed anew for each point: arming costs more than the run.
+    v_fault_id := @extschema@._arm('*', 'off');
     FOR v_point IN
-        SELECT p.hit, p.failpoint, s.sqlstate, p.stands_for
+        SELECT p.hit, p.failpoint, p.nth, s.sqlstate, p.stands_for
           FROM @extschema@._points(statement, every_hit, path) AS p
          CROSS JOIN unnest(v_sqlstates) WITH ORDINALITY AS s(sqlstate, i)
          ORDER BY p.hit, s.i
     LOOP
         SELECT v.outcome, v.seen_sqlstate, v.detail INTO v_verdict
-          FROM @extschema@._disturbed(statement, path, v_point.hit, v_point.sqlstate,
-                                      v_plain, v_sequences) AS v;
+          FROM @extschema@._disturbed(statement, path, v_fault_id, v_point.failpoint,
+                                      v_point.nth, v_point.sqlstate, v_plain, v_sequences) AS v;
         hit := v_point.hit;
         failpoint := v_point.failpoint;
         sqlstate := v_point.sqlstate;
@@ -53,6 +56,7 @@ BEGIN
                                                     v_point.stands_for) END), '');
         RETURN NEXT;
     END LOOP;
+    PERFORM @extschema@.disarm(v_fault_id);
     PERFORM @extschema@._set_sequences(v_sequences);
     -- The runs were given one seed; the session goes on with another.
     PERFORM setseed((extract(epoch FROM clock_timestamp()) % 1)::float8);
@@ -99,15 +103,18 @@ COMMENT ON FUNCTION @extschema@._resolve_sqlstates(text[]) IS
 --
 -- _points(statement, every_hit, path)
 --
--- The hits to visit: of those with one failpoint and one call stack the first.
+-- The hits to visit: of those with one failpoint and one call stack the first.  nth
+-- counts the hits of its failpoint alone.
 --
 CREATE FUNCTION @extschema@._points(statement text, every_hit boolean, path text)
-RETURNS TABLE (hit bigint, failpoint text, stands_for bigint)
+RETURNS TABLE (hit bigint, failpoint text, nth bigint, stands_for bigint)
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT min(t.hit), t.failpoint, count(*)
-      FROM @extschema@._trace(statement, path) AS t
+    SELECT min(t.hit), t.failpoint, min(t.nth), count(*)
+      FROM (SELECT r.hit, r.failpoint, r.stack,
+                   row_number() OVER (PARTITION BY r.failpoint ORDER BY r.hit) AS nth
+              FROM @extschema@._trace(statement, path) AS r) AS t
      GROUP BY t.failpoint, CASE WHEN every_hit THEN t.hit::text
                                 ELSE @extschema@._places(t.stack) END;
 $function$;
@@ -163,31 +170,26 @@ COMMENT ON FUNCTION @extschema@._rerun(text, text, text[], jsonb) IS
     'Rehearses a statement from the same sequences and the same random seed each time.';
 
 --
--- _disturbed(statement, path, hit, sqlstate, plain, sequences)
+-- _disturbed(statement, path, fault_id, failpoint, nth, sqlstate, plain, sequences)
 --
--- One run with a fault at one hit, judged.
+-- One run with the fault at one hit, judged.
 --
-CREATE FUNCTION @extschema@._disturbed(statement text, path text, hit bigint, sqlstate text,
-                                       plain jsonb, sequences jsonb,
+CREATE FUNCTION @extschema@._disturbed(statement text, path text, fault_id bigint, failpoint text,
+                                       nth bigint, sqlstate text, plain jsonb, sequences jsonb,
                                        OUT outcome text, OUT seen_sqlstate text, OUT detail text)
 RETURNS record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_term     text := format('error(%s)', sqlstate);
-    v_watched  text[] := ARRAY(SELECT jsonb_array_elements_text(plain -> 'watched'));
-    v_fault_id bigint;
-    v_fired    boolean;
-    v_run      jsonb;
-    v_news     jsonb;
+    v_watched text[] := ARRAY(SELECT jsonb_array_elements_text(plain -> 'watched'));
+    v_slot    integer := @extschema@._aim(fault_id, failpoint, nth, sqlstate);
+    v_fired   boolean;
+    v_run     jsonb;
+    v_news    jsonb;
 BEGIN
-    v_fault_id := @extschema@._arm('*', v_term, start_hit => hit, end_hit => hit);
     v_run := @extschema@._rerun(statement, path, v_watched, sequences);
-    SELECT f.fired > 0 INTO v_fired
-      FROM @extschema@._faults() AS f
-     WHERE f.fault_id = v_fault_id;
-    PERFORM @extschema@.disarm(v_fault_id);
+    v_fired := pg_sequence_last_value(@extschema@._counter(v_slot, 'fired')) > 0;
     -- The fault may have sent pgGit to tables that nobody watched before: they
     -- are now what they were, and an undisturbed run leaves them so.
     v_news := @extschema@._picture(ARRAY(
@@ -202,5 +204,40 @@ BEGIN
     PERFORM @extschema@._release_locks(plain -> 'session');
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._disturbed(text, text, bigint, text, jsonb, jsonb) IS
-    'Rehearses a statement with a fault at one hit and judges the outcome.';
+COMMENT ON FUNCTION @extschema@._disturbed(text, text, bigint, text, bigint, text, jsonb, jsonb) IS
+    'Rehearses a statement with the fault at one hit and judges the outcome.';
+
+--
+-- _aim(fault_id, failpoint, nth, sqlstate)
+--
+-- Points a fault of this session at one hit of one failpoint, and answers its slot.
+-- Writes: _fault, the sequences of the slot, the setting pggit_chaos.armed.
+--
+CREATE FUNCTION @extschema@._aim(fault_id bigint, failpoint text, nth bigint, sqlstate text)
+RETURNS integer
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_term text := format('error(%s)', sqlstate);
+    v_slot integer;
+BEGIN
+    UPDATE @extschema@._fault AS f
+       SET failpoint = _aim.failpoint,
+           pattern = @extschema@._failpoint_pattern(_aim.failpoint),
+           term = v_term,
+           program = @extschema@._parse_term(v_term, _aim.failpoint),
+           start_hit = nth,
+           end_hit = nth,
+           expires_at = clock_timestamp() + (f.expires_at - f.armed_at),
+           armed_at = clock_timestamp()
+     WHERE f.fault_id = _aim.fault_id
+ RETURNING f.slot INTO STRICT v_slot;
+    PERFORM setval(@extschema@._counter(v_slot, 'hits'), 0, true),
+            setval(@extschema@._counter(v_slot, 'fired'), 0, true);
+    PERFORM @extschema@._show_own_faults();
+    RETURN v_slot;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._aim(bigint, text, bigint, text) IS
+    'Points a fault of this session at one hit of one failpoint, and answers its slot.';
