@@ -21,8 +21,7 @@ _CATALOGUES = {
     "pg_constraint": "* FROM pg_constraint",
     "pg_attribute": "* FROM pg_attribute",
     "pg_description": "* FROM pg_description",
-    "pg_class": "oid, relname, relnamespace, relkind, relacl, relchecks, relhasrules"
-    " FROM pg_class",
+    "pg_class": "oid, relname, relnamespace, relkind, relacl, relchecks, relhasrules FROM pg_class",
     "pg_namespace": "oid, * FROM pg_namespace",
     "pg_init_privs": "* FROM pg_init_privs",
 }

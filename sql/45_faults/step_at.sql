@@ -79,10 +79,16 @@ BEGIN
             END IF;
         END LOOP;
     END LOOP;
-    completed := NOT EXISTS (SELECT
-                               FROM jsonb_array_elements(program) WITH ORDINALITY AS p(step, i)
-                              WHERE p.step ->> 'action' <> 'off'
-                                AND v_left[p.i] IS DISTINCT FROM 0);
+    -- Behind a step that is always due and has no count, no other comes.
+    completed := NOT EXISTS (
+        SELECT
+          FROM jsonb_array_elements(program) WITH ORDINALITY AS p(step, i)
+         WHERE p.step ->> 'action' <> 'off'
+           AND v_left[p.i] IS DISTINCT FROM 0
+           AND p.i <= ALL (SELECT e.i
+                             FROM jsonb_array_elements(program) WITH ORDINALITY AS e(step, i)
+                            WHERE e.step ->> 'count' IS NULL
+                              AND COALESCE((e.step ->> 'probability')::float8, 1) >= 1));
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._step_drawn(jsonb, bigint, text, bigint) IS

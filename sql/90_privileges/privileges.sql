@@ -11,7 +11,8 @@ GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
 -- Called at the entry of each hooked function.  It reveals nothing, and does
 -- nothing unless a fault is armed for the session that calls it.
 GRANT EXECUTE ON FUNCTION @extschema@.hit(text) TO PUBLIC;
--- hit() is inlined, and so whoever passes it calls these himself.  They tell that something is armed, not what.
+-- hit() is inlined, and so whoever passes it calls these himself.  They tell that
+-- something is armed at a failpoint, not what.
 GRANT EXECUTE ON FUNCTION @extschema@._armed(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._armed_for_others(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._hit_armed(text) TO PUBLIC;

@@ -113,7 +113,7 @@ class Fault:
         for step in self.steps:
             if step.action != "off" and step.left != 0:
                 return True
-            if step.action == "off" and step.left is None and step.probability is None:
+            if step.action == "off" and step.left is None and step.probability != 0:
                 return False
         return False
 
