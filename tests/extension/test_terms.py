@@ -59,6 +59,8 @@ def test_a_chain_goes_on_when_a_count_is_used_up(conn, term, expected):
         ("2*error->off", 2, True),
         ("2*off->1*error->off", 2, False),
         ("2*off->1*error->off", 3, True),
+        ("off->0%error", 1, True),
+        ("50%off->error", 1, False),
         ("off", 1, True),
         ("error->off", 9, False),
         ("100%2*error", 1, False),
