@@ -30,8 +30,9 @@ BEGIN
     PERFORM @extschema@._require_value(statement, 'statement');
     v_sqlstates := @extschema@._resolve_sqlstates(sqlstates);
     PERFORM @extschema@._require_hooks();
-    v_session := @extschema@._session_state('{}');
+    -- Before the first look at a sequence: looking takes a lock that two sweeps share.
     PERFORM @extschema@._isolate_sequences();
+    v_session := @extschema@._session_state('{}');
     v_sequences := @extschema@._sequences();
     v_plain := @extschema@._undisturbed(statement, path, v_sequences);
     -- One fault is aimed anew for each point: arming costs more than the run.

@@ -25,7 +25,7 @@ HOSTILE = (
 )
 
 # What the hit path is granted for, and no more; the reasons stand beside the grants.
-GRANTED = {"hit(text)", "_hit_armed(text)", "_armed()", "_armed_for_others()"}
+GRANTED = {"hit(text)", "_hit_armed(text)", "_armed(text)", "_armed_for_others(text)"}
 
 # Everything of ours that can be called, with a NULL for each argument.
 CALLS = """
