@@ -11,9 +11,6 @@
 -- Writes: nothing.  Locks: as asked for, by the other session.
 -- Calls: _lock_statement, _open_holder.
 --
-CREATE SEQUENCE @extschema@._lock_hold_id;
-COMMENT ON SEQUENCE @extschema@._lock_hold_id IS 'Numbers the lock holds.';
-
 CREATE FUNCTION @extschema@.hold_lock(target text, mode text DEFAULT 'ACCESS EXCLUSIVE',
                                       duration interval DEFAULT '5 seconds')
 RETURNS bigint

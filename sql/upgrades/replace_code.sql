@@ -5,7 +5,7 @@
 -- be dropped while they are in place; it is replaced.  Faults that are armed end
 -- here: which they are is told by code.
 --
-DROP EVENT TRIGGER pggit_chaos_drop_guard;
+DROP EVENT TRIGGER IF EXISTS pggit_chaos_drop_guard;  -- an upgrade over two versions comes by twice
 DELETE FROM @extschema@._corruption_kind;
 DELETE FROM @extschema@._integrity_check;
 
