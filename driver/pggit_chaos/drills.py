@@ -37,6 +37,7 @@ def as_listing(drills: Sequence[Drill], label: str) -> Listing:
     return Listing(
         name="drills",
         title=f"Corruption drills: {label}",
+        target=label,
         columns=_COLUMNS,
         records=[
             Record(

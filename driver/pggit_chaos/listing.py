@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, Any, Final
 
-__all__ = ["FORMATS", "Listing", "Record", "write"]
+from pggit_chaos import extension
+
+__all__ = ["DOCUMENT_VERSION", "FORMATS", "Listing", "Record", "as_document", "write"]
 
 FORMATS: Final = ("table", "json", "junit", "markdown")
+DOCUMENT_VERSION: Final = 1  # goes up when a consumer of the JSON would have to change
 UNBROKEN = 10_000  # columns; whoever reads a file or a pipe does not want lines broken
 
 
@@ -29,12 +32,13 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """A titled list of records that have the same columns."""
+    """A titled list of records that have the same columns; ``target`` is what they are about."""
 
     name: str
     title: str
     columns: Sequence[str]
     records: Sequence[Record]
+    target: str | None = None
 
     @property
     def failures(self) -> int:
@@ -79,16 +83,23 @@ def _table(listings: Sequence[Listing], file: IO[str]) -> None:
 
 
 def _json(listings: Sequence[Listing], file: IO[str]) -> None:
-    rows = {
-        listing.name: [
-            {column: _jsonable(record.values[column]) for column in listing.columns}
-            for record in listing.records
-        ]
-        for listing in listings
-    }
-    value = rows if len(listings) > 1 else next(iter(rows.values()))
-    json.dump(value, file, indent=2, ensure_ascii=False)
+    json.dump(as_document(listings), file, indent=2, ensure_ascii=False)
     file.write("\n")
+
+
+def as_document(listings: Sequence[Listing]) -> dict[str, Any]:
+    """Return listings as the JSON document that docs/reference/output.schema.json describes."""
+    return {
+        "version": DOCUMENT_VERSION,
+        "program": f"pggit-chaos {extension.version()}",
+        "target": next((each.target for each in listings if each.target is not None), None),
+        **{each.name: [_row(each.columns, record) for record in each.records] for each in listings},
+    }
+
+
+def _row(columns: Sequence[str], record: Record) -> dict[str, Any]:
+    values = {column: _jsonable(record.values[column]) for column in columns}
+    return {**values, "failure": record.failure}
 
 
 def _junit(listings: Sequence[Listing], file: IO[str]) -> None:

@@ -90,6 +90,7 @@ def as_listing(sweeps: Sequence[Sweep], label: str) -> Listing:
     return Listing(
         name="sweeps",
         title=f"Sweeps: {label}",
+        target=label,
         columns=columns,
         records=[
             Record(
@@ -116,6 +117,7 @@ def as_hits(sweeps: Sequence[Sweep], label: str) -> Listing:
     return Listing(
         name="hits",
         title=f"Sweeps, hit by hit: {label}",
+        target=label,
         columns=columns,
         records=[
             Record(

@@ -34,6 +34,13 @@ def _command(*words: object) -> list[str]:
     return [sys.executable, "-m", "pggit_chaos", *map(str, words)]
 
 
+def _rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """Return the rows of the only list in a JSON document."""
+    document = json.loads(done.stdout)
+    (rows,) = (value for value in document.values() if isinstance(value, list))
+    return rows
+
+
 @pytest.fixture
 def run() -> Run:
     """Run the command line; whatever comes of it, there is no traceback."""
@@ -193,14 +200,14 @@ def test_install_status_uninstall_leave_nothing(run: Run, bare_dsn: str) -> None
 
 def test_install_can_opt_in(run: Run, bare_dsn: str) -> None:
     assert run("install", "--dsn", bare_dsn, "--enable").returncode == CLEAN
-    rows = json.loads(run("status", "--dsn", bare_dsn, "--format", "json").stdout)
+    rows = _rows(run("status", "--dsn", bare_dsn, "--format", "json"))
     assert rows[0]["what"] == "enabled"
     assert rows[0]["state"] is True
 
 
 def test_fsck_of_a_healthy_database_is_clean(run: Run, dsn: str) -> None:
     done = run("fsck", "--dsn", dsn, "--format", "json")
-    assert (done.returncode, json.loads(done.stdout)) == (CLEAN, [])
+    assert (done.returncode, _rows(done)) == (CLEAN, [])
 
 
 def test_fsck_lists_what_it_finds(run: Run, dsn: str) -> None:
@@ -227,7 +234,7 @@ def test_drill_leaves_the_database_as_it_was(run: Run, dsn: str) -> None:
         before = conn.execute("SELECT pggit_chaos.state_digest()").fetchone()
         done = run("drill", "--dsn", dsn, "--format", "json")
         assert conn.execute("SELECT pggit_chaos.state_digest()").fetchone() == before
-    rows = json.loads(done.stdout)
+    rows = _rows(done)
     assert done.returncode == CLEAN
     assert rows
     assert {(row["detected"], row["healed"]) for row in rows} <= {(True, True), (None, None)}
@@ -235,7 +242,7 @@ def test_drill_leaves_the_database_as_it_was(run: Run, dsn: str) -> None:
 
 def test_drill_takes_names(run: Run, dsn: str) -> None:
     done = run("drill", "--dsn", dsn, "commit_parent_dangling", "--format", "json")
-    assert [row["kind"] for row in json.loads(done.stdout)] == ["commit_parent_dangling"]
+    assert [row["kind"] for row in _rows(done)] == ["commit_parent_dangling"]
 
 
 def test_a_drill_that_is_not_detected_is_a_finding(run: Run, dsn: str) -> None:
@@ -247,7 +254,7 @@ def test_a_drill_that_is_not_detected_is_a_finding(run: Run, dsn: str) -> None:
         """)
     done = run("drill", "--dsn", dsn, "commit_parent_dangling", "--format", "json")
     assert done.returncode == FINDINGS
-    assert json.loads(done.stdout)[0]["detected"] is False
+    assert _rows(done)[0]["detected"] is False
 
 
 def test_sweep_takes_statements_and_undoes_everything(run: Run, dsn: str) -> None:
@@ -256,7 +263,7 @@ def test_sweep_takes_statements_and_undoes_everything(run: Run, dsn: str) -> Non
         before = _state(conn)
         done = run("sweep", "--dsn", dsn, statement, "--hits", "--format", "json")
         assert _state(conn) == before
-    rows = json.loads(done.stdout)
+    rows = _rows(done)
     assert done.returncode == CLEAN
     assert {row["outcome"] for row in rows} == {"surfaced"}
     assert {row["sqlstate"] for row in rows} == {"40001", "57014"}
@@ -283,18 +290,18 @@ def test_a_masked_error_is_a_finding(run: Run, dsn: str) -> None:
         """)
     done = run("sweep", "--dsn", dsn, "SELECT pggit.careless()", "--format", "json")
     assert done.returncode == FINDINGS
-    assert json.loads(done.stdout)[0]["masked"] >= 1
+    assert _rows(done)[0]["masked"] >= 1
 
 
 def test_a_statement_that_fails_by_itself_is_said_to(run: Run, dsn: str) -> None:
     done = run("sweep", "--dsn", dsn, "SELECT nothing_of_the_kind()", "--format", "json")
     assert done.returncode == FINDINGS
-    assert json.loads(done.stdout)[0]["note"].startswith("fails by itself: 42883")
+    assert _rows(done)[0]["note"].startswith("fails by itself: 42883")
 
 
 def test_doctor_names_what_is_missing(run: Run, bare_dsn: str) -> None:
     done = run("doctor", "--dsn", bare_dsn, "--format", "json")
-    states = {(row["area"], row["item"]): row["state"] for row in json.loads(done.stdout)}
+    states = {(row["area"], row["item"]): row["state"] for row in _rows(done)}
     assert done.returncode == CLEAN
     assert states["extension", "pggit_chaos"] == "missing"
     assert states["pgGit", "schema pggit"] == "missing"
@@ -302,7 +309,7 @@ def test_doctor_names_what_is_missing(run: Run, bare_dsn: str) -> None:
 
 def test_doctor_goes_through_pggit_function_by_function(run: Run, dsn: str) -> None:
     done = run("doctor", "--dsn", dsn, "--format", "json")
-    states = {row["item"]: row["state"] for row in json.loads(done.stdout)}
+    states = {row["item"]: row["state"] for row in _rows(done)}
     assert states["pggit.commit_changes(text,text,text)"] == "present"
     assert states["pggit.merge(text,text,text)"] == "missing"
     assert states["opt-in"] == "enabled"
@@ -312,7 +319,7 @@ def test_demo_ends_in_two_tables(run: Run, bindir: Path) -> None:
     done = run("demo", "--pg-bindir", bindir, "--format", "json")
     tables = json.loads(done.stdout)
     assert done.returncode == CLEAN, done.stdout
-    assert list(tables) == ["drills", "sweeps"]
+    assert list(tables) == ["version", "program", "target", "drills", "sweeps"]
     assert all(row["detected"] and row["healed"] for row in tables["drills"])
     assert all(row["surfaced"] for row in tables["sweeps"])
 

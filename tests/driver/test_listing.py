@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from pggit_chaos.listing import FORMATS, Listing, Record, write
+from pggit_chaos.listing import DOCUMENT_VERSION, FORMATS, Listing, Record, write
 
 COLUMNS = ("name", "good", "parts", "took", "nothing")
 LISTING = Listing(
@@ -42,20 +43,27 @@ def _written(format_name: str, *listings: Listing) -> str:
     return file.getvalue()
 
 
-def test_json_is_an_array_of_rows_with_their_own_types() -> None:
-    first, second = json.loads(_written("json"))
+def test_json_has_a_version_and_rows_with_their_own_types() -> None:
+    document = json.loads(_written("json"))
+    assert document["version"] == DOCUMENT_VERSION
+    first, second = document["things"]
     assert first == {
         "name": "a|b [red]",
         "good": True,
         "parts": ["x", "y"],
         "took": 0.25,
         "nothing": None,
+        "failure": None,
     }
     assert second["good"] is False
+    assert second["failure"] == 'it is "bad"\x01'
 
 
-def test_json_of_several_listings_is_by_name() -> None:
-    assert list(json.loads(_written("json", LISTING, LISTING))) == ["things"]
+def test_json_has_each_listing_by_its_name() -> None:
+    other = replace(LISTING, name="others", target="a database")
+    document = json.loads(_written("json", LISTING, other))
+    assert list(document) == ["version", "program", "target", "things", "others"]
+    assert document["target"] == "a database"
 
 
 def test_junit_counts_and_tells_failures() -> None:

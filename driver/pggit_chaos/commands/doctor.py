@@ -43,6 +43,7 @@ def command(*, choice: Choice, format_name: str) -> int:
     result = listing.Listing(
         name="doctor",
         title=f"Doctor: {label}",
+        target=label,
         columns=("area", "item", "state", "detail"),
         records=records,
     )

@@ -37,6 +37,7 @@ def command(*, checks: tuple[str, ...], min_severity: str, choice: Choice, forma
     result = listing.Listing(
         name="findings",
         title=f"Findings: {label}",
+        target=label,
         columns=_COLUMNS,
         records=[
             listing.Record(

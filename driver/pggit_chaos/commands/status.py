@@ -40,7 +40,8 @@ def command(*, choice: Choice, format_name: str) -> int:
     result = listing.Listing(
         name="status",
         title=f"Status: {label}",
-        columns=("what", "state", "to undo"),
+        target=label,
+        columns=("what", "state", "undo"),
         records=records,
     )
     listing.write([result], format_name)
@@ -90,6 +91,6 @@ def _records(conn: psycopg.Connection[Any]) -> list[listing.Record]:
 def _record(what: str, state: int, undo: str, *, harmful: bool = False) -> listing.Record:
     return listing.Record(
         name=what,
-        values={"what": what, "state": state, "to undo": undo if state else None},
+        values={"what": what, "state": state, "undo": undo if state else None},
         failure=f"{state} {what}" if harmful and state else None,
     )
