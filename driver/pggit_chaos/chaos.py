@@ -1,10 +1,12 @@
-"""The SQL functions of pggit_chaos as Python, over a connection that the caller made."""
+"""The SQL functions of pggit_chaos as Python, over a connection of the caller's.
+
+Made from ``async_chaos.py`` by ``python driver/async_to_sync.py``: change that one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +16,9 @@ from psycopg.rows import class_row, scalar_row
 
 from pggit_chaos.errors import ChaosError, translated
 from pggit_chaos.rows import (
+    Corruption,
     CorruptionKind,
+    Counters,
     Digest,
     Drill,
     Finding,
@@ -23,51 +27,46 @@ from pggit_chaos.rows import (
     Outcome,
     TraceHit,
 )
+from pggit_chaos.sqlalchemy import driver_connection
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["Chaos", "Corruption", "Fault", "Pause"]
+    from pggit_chaos.sqlalchemy import ConnectionLike
+
+__all__ = ["Chaos", "Fault", "Pause"]
 
 Row = TypeVar("Row")
 
 _ARM = "SELECT pggit_chaos.arm(%s, %s, %s, %s, %s, %s, %s)"
-_COUNTS = "SELECT hits, fired FROM pggit_chaos.fault WHERE fault_id = %s"
+_COUNTERS = "SELECT hits, fired FROM pggit_chaos.fault WHERE fault_id = %s"
 _CORRUPTION = """
 SELECT corruption_id, kind, relation, rows FROM pggit_chaos.corruption WHERE corruption_id = %s
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Corruption:
-    """A damage that is present."""
-
-    corruption_id: int
-    kind: str
-    relation: str
-    rows: int
-
-
 class Fault:
     """An armed failpoint, and how often it was hit and fired."""
 
-    def __init__(self, chaos: Chaos, fault_id: int) -> None:
+    def __init__(self, conn: psycopg.Connection[Any], fault_id: int) -> None:
         self.fault_id = fault_id
-        self._chaos = chaos
-        self._final: tuple[int, int] | None = None
+        self._conn = conn
+        self._final: Counters | None = None
         self._over = False
 
     @property
     def hits(self) -> int:
         """How often execution came by."""
-        return self._counts()[0]
+        counters = self._counters()
+        return counters.hits
 
     @property
     def fired(self) -> int:
         """How often the fault did something; read from its counters, not from any error."""
-        return self._counts()[1]
+        counters = self._counters()
+        return counters.fired
 
-    def _counts(self) -> tuple[int, int]:
+    def _counters(self) -> Counters:
         if not self._over:
             return self._read()
         if self._final is None:
@@ -78,12 +77,12 @@ class Fault:
             )
         return self._final
 
-    def _read(self) -> tuple[int, int]:
-        with translated():
-            row = self._chaos.conn.execute(_COUNTS, (self.fault_id,)).fetchone()
-        if row is None:
+    def _read(self) -> Counters:
+        with _outliving_rollback(self._conn):
+            found = _rows(self._conn, Counters, _COUNTERS, (self.fault_id,))
+        if not found:
             raise ChaosError(f"fault {self.fault_id} was disarmed by somebody else")
-        return int(row[0]), int(row[1])
+        return found[0]
 
     def close(self, *, lost: bool) -> None:
         """Keep the counters for later, unless the connection can no longer tell them."""
@@ -95,30 +94,36 @@ class Fault:
 class Pause:
     """A failpoint at which other sessions stop until they are let go."""
 
-    def __init__(self, scalar: Callable[[str, Sequence[Any]], Any], failpoint: str) -> None:
+    def __init__(self, conn: psycopg.Connection[Any], failpoint: str) -> None:
         self.failpoint = failpoint
-        self._scalar = scalar
+        self._conn = conn
 
     def wait(self, hits: int = 1, *, timeout: timedelta = timedelta(seconds=10)) -> None:
         """Return when so many hits have stopped here; raise TimeoutError where they do not."""
         query = "SELECT pggit_chaos.wait_triggered(%s, %s, %s)"
-        if not self._scalar(query, (self.failpoint, hits, timeout)):
+        with _outliving_rollback(self._conn):
+            came = _scalar(self._conn, query, (self.failpoint, hits, timeout))
+        if not came:
             raise TimeoutError(f'nobody came to failpoint "{self.failpoint}" within {timeout}')
 
     def release(self) -> int:
         """Let go whoever waits here; return how many sessions that were."""
-        return int(self._scalar("SELECT pggit_chaos.wake(%s)", (self.failpoint,)))
+        with _outliving_rollback(self._conn):
+            return int(_scalar(self._conn, "SELECT pggit_chaos.wake(%s)", (self.failpoint,)))
 
 
 class Chaos:
     """What pggit_chaos can do in the database of ``conn``.
 
+    That is a connection of psycopg's, or one of SQLAlchemy's that goes through
+    psycopg: then ``chaos.conn`` is the psycopg connection that it holds now.
+
     What it says about a call of its own is a ``ChaosError``.  What pgGit says,
     and what a fault injects, stays the ``psycopg.Error`` that it is.
     """
 
-    def __init__(self, conn: psycopg.Connection[Any]) -> None:
-        self.conn = conn
+    def __init__(self, conn: ConnectionLike) -> None:
+        self.conn = driver_connection(conn)
 
     # -- faults ----------------------------------------------------------
 
@@ -141,15 +146,15 @@ class Chaos:
         failed is rolled back on the way out: nothing else can be done with it.
         """
         arguments = (failpoint, term, scope, start_hit, end_hit, seed, expires)
-        with self._outliving_rollback() as began:
-            fault = Fault(self, self._scalar(_ARM, arguments))
+        with _outliving_rollback(self.conn) as began:
+            fault = Fault(self.conn, _scalar(self.conn, _ARM, arguments))
         try:
             yield fault
         finally:
-            if self._is_usable(rollback=began):
-                with self._outliving_rollback():
+            if _is_usable(self.conn, rollback=began):
+                with _outliving_rollback(self.conn):
                     fault.close(lost=False)
-                    self._scalar("SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
+                    _scalar(self.conn, "SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
             else:
                 fault.close(lost=True)  # it goes with the transaction or the session
 
@@ -166,7 +171,7 @@ class Chaos:
         Call it over a connection that does not pass there itself.
         """
         with self.fault(failpoint, "wait", scope=scope, expires=expires):
-            yield Pause(self._scalar, failpoint)
+            yield Pause(self.conn, failpoint)
 
     @contextmanager
     def lock(
@@ -175,7 +180,7 @@ class Chaos:
         mode: str = "ACCESS EXCLUSIVE",
         *,
         duration: timedelta = timedelta(seconds=5),
-        holder: psycopg.Connection[Any] | None = None,
+        holder: ConnectionLike | None = None,
     ) -> Iterator[None]:
         """Let another session hold a lock for the block.
 
@@ -185,15 +190,168 @@ class Chaos:
         ends, and if it does not, the lock is let go after ``duration``.
         """
         if holder is None:
-            hold = "SELECT pggit_chaos.hold_lock(%s, %s, %s)"
-            hold_id = self._scalar(hold, (target, mode, duration))
-            try:
-                yield
-            finally:
-                self._scalar("SELECT pggit_chaos.release_lock(%s)", (hold_id,))
-            return
+            held = self._held_by_the_server(target, mode, duration)
+        else:
+            held = self._held_by(driver_connection(holder), target, mode, duration)
+        with held:
+            yield
+
+    def disarm_all(self, *, everything: bool = False) -> int:
+        """Disarm every fault of every session; return how many there were.
+
+        With ``everything`` lock holds, corruptions and hooks end, too, and count.
+        """
+        return int(_scalar(self.conn, "SELECT pggit_chaos.disarm_all(%s)", (everything,)))
+
+    # -- hooks -----------------------------------------------------------
+
+    def install_hooks(self, schemas: Sequence[str] | None = None) -> list[HookCount]:
+        """Put the hooks into pgGit; return how many of each kind are in place."""
+        names = list(schemas) if schemas is not None else None
+        return _rows(
+            self.conn, HookCount, "SELECT * FROM pggit_chaos.install_hooks(%s::name[])", (names,)
+        )
+
+    def uninstall_hooks(self) -> int:
+        """Take the hooks out again; return how many there were."""
+        return int(
+            _scalar(
+                self.conn, "SELECT COALESCE(sum(removed), 0) FROM pggit_chaos.uninstall_hooks()"
+            )
+        )
+
+    def hooks_installed(self) -> bool:
+        """Answer whether any hook is in place."""
+        return bool(_scalar(self.conn, "SELECT EXISTS (SELECT FROM pggit_chaos.failpoint)"))
+
+    @contextmanager
+    def hooks(self) -> Iterator[None]:
+        """Have hooks for the block; those that were there before stay."""
+        with _outliving_rollback(self.conn) as began:
+            theirs = self.hooks_installed()
+            if not theirs:
+                self.install_hooks()
+        try:
+            yield
+        finally:
+            if not theirs and _is_usable(self.conn, rollback=began):
+                with _outliving_rollback(self.conn):
+                    self.uninstall_hooks()
+
+    # -- corruption ------------------------------------------------------
+
+    def corruption_kinds(self) -> list[CorruptionKind]:
+        """Return the kinds of corruption, those that do not apply here too."""
+        return _rows(
+            self.conn,
+            CorruptionKind,
+            "SELECT kind, category, summary, detected_by, applies"
+            " FROM pggit_chaos.corruption_kind ORDER BY category, kind",
+        )
+
+    @contextmanager
+    def corruption(self, kind: str, seed: int = 0) -> Iterator[Corruption]:
+        """Corrupt for the block, and heal whatever happens there.
+
+        Raises ChangedSinceError on the way out where the block changed a
+        corrupted row: healing would undo that, too.
+        """
+        with _outliving_rollback(self.conn) as began:
+            corruption_id = _scalar(self.conn, "SELECT pggit_chaos.corrupt(%s, %s)", (kind, seed))
+            (done,) = _rows(self.conn, Corruption, _CORRUPTION, (corruption_id,))
+        try:
+            yield done
+        finally:
+            if _is_usable(self.conn, rollback=began):
+                with _outliving_rollback(self.conn):
+                    _scalar(self.conn, "SELECT pggit_chaos.heal(%s)", (corruption_id,))
+
+    def heal_all(self) -> int:
+        """Heal every corruption that is present, newest first; return how many there were."""
+        return int(_scalar(self.conn, "SELECT pggit_chaos.heal_all()"))
+
+    def drill(self, kind: str, seed: int = 0) -> Drill:
+        """Corrupt, see that fsck finds exactly that, heal, see that nothing remains."""
+        (done,) = _rows(self.conn, Drill, "SELECT * FROM pggit_chaos.drill(%s, %s)", (kind, seed))
+        return done
+
+    def drill_all(self, category: str | None = None, seed: int = 0) -> list[Drill]:
+        """Drill every kind that applies here, or those of one category."""
+        return _rows(
+            self.conn, Drill, "SELECT * FROM pggit_chaos.drill_all(%s, %s)", (category, seed)
+        )
+
+    # -- integrity -------------------------------------------------------
+
+    def integrity_checks(self) -> list[IntegrityCheck]:
+        """Return the checks, those that do not apply here too."""
+        return _rows(
+            self.conn,
+            IntegrityCheck,
+            "SELECT check_id, category, severity, summary, applies"
+            " FROM pggit_chaos.integrity_check ORDER BY category, check_id",
+        )
+
+    def fsck(
+        self, checks: Sequence[str] | None = None, *, min_severity: str = "info"
+    ) -> list[Finding]:
+        """Run all checks, or the named ones; return what they find."""
+        names = list(checks) if checks is not None else None
+        return _rows(
+            self.conn,
+            Finding,
+            "SELECT * FROM pggit_chaos.fsck(%s::text[], %s)",
+            (names, min_severity),
+        )
+
+    def digest(self) -> list[Digest]:
+        """Return a hash of each part of pgGit's logical state."""
+        return _rows(self.conn, Digest, "SELECT * FROM pggit_chaos.digest()")
+
+    def state_digest(self) -> str:
+        """Return one hash of all of pgGit's logical state."""
+        return str(_scalar(self.conn, "SELECT pggit_chaos.state_digest()"))
+
+    # -- sweeps ----------------------------------------------------------
+
+    def trace(self, statement: str) -> list[TraceHit]:
+        """Return which failpoints a statement passes, in order; what it did is undone."""
+        return _rows(self.conn, TraceHit, "SELECT * FROM pggit_chaos.trace(%s)", (statement,))
+
+    def sweep(self, statement: str, sqlstates: Sequence[str] = ("40001", "57014")) -> list[Outcome]:
+        """Run a statement once per failpoint hit with a fault there, and judge each outcome."""
+        return _rows(
+            self.conn,
+            Outcome,
+            "SELECT * FROM pggit_chaos.sweep(%s, %s::text[])",
+            (statement, list(sqlstates)),
+        )
+
+    # -- how it is done --------------------------------------------------
+
+    @contextmanager
+    def _held_by_the_server(self, target: str, mode: str, duration: timedelta) -> Iterator[None]:
+        hold = "SELECT pggit_chaos.hold_lock(%s, %s, %s)"
+        with _outliving_rollback(self.conn) as began:
+            hold_id = _scalar(self.conn, hold, (target, mode, duration))
+        try:
+            yield
+        finally:
+            if _is_usable(self.conn, rollback=began):
+                with _outliving_rollback(self.conn):
+                    _scalar(self.conn, "SELECT pggit_chaos.release_lock(%s)", (hold_id,))
+
+    @contextmanager
+    def _held_by(
+        self,
+        holder: psycopg.Connection[Any],
+        target: str,
+        mode: str,
+        duration: timedelta,
+    ) -> Iterator[None]:
         query = "SELECT pggit_chaos._lock_statement(%s, upper(%s))"
-        statement = self._scalar(query, (target, mode))
+        with _outliving_rollback(self.conn):
+            statement = _scalar(self.conn, query, (target, mode))
         try:
             if holder.autocommit:
                 holder.execute("BEGIN")
@@ -207,154 +365,38 @@ class Chaos:
             with suppress(Error):  # the session may have ended by itself, as it should
                 holder.rollback()
 
-    def disarm_all(self, *, everything: bool = False) -> int:
-        """Disarm every fault of every session; return how many there were.
 
-        With ``everything`` lock holds, corruptions and hooks end, too, and count.
-        """
-        return int(self._scalar("SELECT pggit_chaos.disarm_all(%s)", (everything,)))
+@contextmanager
+def _outliving_rollback(conn: psycopg.Connection[Any]) -> Iterator[bool]:
+    """Commit what the block does, unless the caller has a transaction open already."""
+    idle = conn.info.transaction_status == TransactionStatus.IDLE
+    try:
+        yield idle
+    except BaseException:
+        _is_usable(conn, rollback=idle)
+        raise
+    if idle and not conn.autocommit:
+        conn.commit()
 
-    # -- hooks -----------------------------------------------------------
 
-    def install_hooks(self, schemas: Sequence[str] | None = None) -> list[HookCount]:
-        """Put the hooks into pgGit; return how many of each kind are in place."""
-        names = list(schemas) if schemas is not None else None
-        return self._rows(
-            HookCount, "SELECT * FROM pggit_chaos.install_hooks(%s::name[])", (names,)
-        )
+def _is_usable(conn: psycopg.Connection[Any], *, rollback: bool) -> bool:
+    """Answer whether the connection takes statements, after a rollback if allowed."""
+    status = conn.info.transaction_status
+    if status == TransactionStatus.INERROR and rollback:
+        conn.rollback()
+        status = conn.info.transaction_status
+    return status in (TransactionStatus.IDLE, TransactionStatus.INTRANS)
 
-    def uninstall_hooks(self) -> int:
-        """Take the hooks out again; return how many there were."""
-        return int(
-            self._scalar("SELECT COALESCE(sum(removed), 0) FROM pggit_chaos.uninstall_hooks()")
-        )
 
-    def hooks_installed(self) -> bool:
-        """Answer whether any hook is in place."""
-        return bool(self._scalar("SELECT EXISTS (SELECT FROM pggit_chaos.failpoint)"))
+def _rows(
+    conn: psycopg.Connection[Any], row: type[Row], query: str, arguments: Sequence[Any] = ()
+) -> list[Row]:
+    with translated(), conn.cursor(row_factory=class_row(row)) as cursor:
+        cursor.execute(query, arguments)
+        return cursor.fetchall()
 
-    @contextmanager
-    def hooks(self) -> Iterator[None]:
-        """Have hooks for the block; those that were there before stay."""
-        if self.hooks_installed():
-            yield
-            return
-        with self._outliving_rollback() as began:
-            self.install_hooks()
-        try:
-            yield
-        finally:
-            if self._is_usable(rollback=began):
-                with self._outliving_rollback():
-                    self.uninstall_hooks()
 
-    # -- corruption ------------------------------------------------------
-
-    def corruption_kinds(self) -> list[CorruptionKind]:
-        """Return the kinds of corruption, those that do not apply here too."""
-        return self._rows(
-            CorruptionKind,
-            "SELECT kind, category, summary, detected_by, applies"
-            " FROM pggit_chaos.corruption_kind ORDER BY category, kind",
-        )
-
-    @contextmanager
-    def corruption(self, kind: str, seed: int = 0) -> Iterator[Corruption]:
-        """Corrupt for the block, and heal whatever happens there.
-
-        Raises ChangedSinceError on the way out where the block changed a
-        corrupted row: healing would undo that, too.
-        """
-        with self._outliving_rollback() as began:
-            corruption_id = self._scalar("SELECT pggit_chaos.corrupt(%s, %s)", (kind, seed))
-            (done,) = self._rows(Corruption, _CORRUPTION, (corruption_id,))
-        try:
-            yield done
-        finally:
-            if self._is_usable(rollback=began):
-                with self._outliving_rollback():
-                    self._scalar("SELECT pggit_chaos.heal(%s)", (corruption_id,))
-
-    def heal_all(self) -> int:
-        """Heal every corruption that is present, newest first; return how many there were."""
-        return int(self._scalar("SELECT pggit_chaos.heal_all()"))
-
-    def drill(self, kind: str, seed: int = 0) -> Drill:
-        """Corrupt, see that fsck finds exactly that, heal, see that nothing remains."""
-        (done,) = self._rows(Drill, "SELECT * FROM pggit_chaos.drill(%s, %s)", (kind, seed))
-        return done
-
-    def drill_all(self, category: str | None = None, seed: int = 0) -> list[Drill]:
-        """Drill every kind that applies here, or those of one category."""
-        return self._rows(Drill, "SELECT * FROM pggit_chaos.drill_all(%s, %s)", (category, seed))
-
-    # -- integrity -------------------------------------------------------
-
-    def integrity_checks(self) -> list[IntegrityCheck]:
-        """Return the checks, those that do not apply here too."""
-        return self._rows(
-            IntegrityCheck,
-            "SELECT check_id, category, severity, summary, applies"
-            " FROM pggit_chaos.integrity_check ORDER BY category, check_id",
-        )
-
-    def fsck(
-        self, checks: Sequence[str] | None = None, *, min_severity: str = "info"
-    ) -> list[Finding]:
-        """Run all checks, or the named ones; return what they find."""
-        names = list(checks) if checks is not None else None
-        return self._rows(
-            Finding, "SELECT * FROM pggit_chaos.fsck(%s::text[], %s)", (names, min_severity)
-        )
-
-    def digest(self) -> list[Digest]:
-        """Return a hash of each part of pgGit's logical state."""
-        return self._rows(Digest, "SELECT * FROM pggit_chaos.digest()")
-
-    def state_digest(self) -> str:
-        """Return one hash of all of pgGit's logical state."""
-        return str(self._scalar("SELECT pggit_chaos.state_digest()"))
-
-    # -- sweeps ----------------------------------------------------------
-
-    def trace(self, statement: str) -> list[TraceHit]:
-        """Return which failpoints a statement passes, in order; what it did is undone."""
-        return self._rows(TraceHit, "SELECT * FROM pggit_chaos.trace(%s)", (statement,))
-
-    def sweep(self, statement: str, sqlstates: Sequence[str] = ("40001", "57014")) -> list[Outcome]:
-        """Run a statement once per failpoint hit with a fault there, and judge each outcome."""
-        return self._rows(
-            Outcome,
-            "SELECT * FROM pggit_chaos.sweep(%s, %s::text[])",
-            (statement, list(sqlstates)),
-        )
-
-    # -- how it is done --------------------------------------------------
-
-    def _rows(self, row: type[Row], query: str, arguments: Sequence[Any] = ()) -> list[Row]:
-        with translated(), self.conn.cursor(row_factory=class_row(row)) as cursor:
-            return cursor.execute(query, arguments).fetchall()
-
-    def _scalar(self, query: str, arguments: Sequence[Any] = ()) -> Any:
-        with translated(), self.conn.cursor(row_factory=scalar_row) as cursor:
-            return cursor.execute(query, arguments).fetchone()
-
-    @contextmanager
-    def _outliving_rollback(self) -> Iterator[bool]:
-        """Commit what the block does, unless the caller has a transaction open already."""
-        idle = self.conn.info.transaction_status == TransactionStatus.IDLE
-        try:
-            yield idle
-        except BaseException:
-            self._is_usable(rollback=idle)
-            raise
-        if idle and not self.conn.autocommit:
-            self.conn.commit()
-
-    def _is_usable(self, *, rollback: bool) -> bool:
-        """Answer whether the connection takes statements, after a rollback if allowed."""
-        status = self.conn.info.transaction_status
-        if status == TransactionStatus.INERROR and rollback:
-            self.conn.rollback()
-            status = self.conn.info.transaction_status
-        return status in (TransactionStatus.IDLE, TransactionStatus.INTRANS)
+def _scalar(conn: psycopg.Connection[Any], query: str, arguments: Sequence[Any] = ()) -> Any:
+    with translated(), conn.cursor(row_factory=scalar_row) as cursor:
+        cursor.execute(query, arguments)
+        return cursor.fetchone()

@@ -8,7 +8,9 @@ from typing import Final
 
 __all__ = [
     "OUTCOMES",
+    "Corruption",
     "CorruptionKind",
+    "Counters",
     "Digest",
     "Drill",
     "Finding",
@@ -45,13 +47,29 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class IntegrityCheck:
-    """One integrity rule; it only says something where it applies to this pgGit."""
+    """One integrity rule; it only says something where it applies to this pgGit.
+
+    Where it is ``sound``, a finding is damage on every pgGit; else it is a promise
+    that some release of pgGit breaks by itself in ordinary use.
+    """
 
     check_id: str
     category: str
     severity: str
+    sound: bool
     summary: str
+    repairable: bool
     applies: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corruption:
+    """A damage that is present."""
+
+    corruption_id: int
+    kind: str
+    relation: str
+    rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +132,14 @@ class Outcome:
         if OUTCOMES.index(self.outcome) <= OUTCOMES.index("tolerated"):
             return None
         return f"{self.outcome}: {self.detail or self.seen_sqlstate or 'no error was seen'}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counters:
+    """What a fault has counted."""
+
+    hits: int
+    fired: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,14 +2,55 @@
 -- fsck(checks, min_severity)
 --
 -- Runs the named checks, by default all that apply, and answers a row for each
--- finding: no row means sound.  What cannot be checked raises: a check that was
--- named and does not apply, a row that a policy would hide.  STABLE, so that all
--- checks see one snapshot.  Without nested loops, because statistics may be old
--- or none: what was planned for a row would be run for a million.
--- Writes: nothing.
--- Calls: _require_check.
+-- finding but those that were accepted: no row means sound.  What cannot be
+-- checked raises: a check that was named and does not apply, a row that a policy
+-- would hide.  Writes: nothing.
+-- Calls: _check_findings.
 --
 CREATE FUNCTION @extschema@.fsck(checks text[] DEFAULT NULL, min_severity text DEFAULT 'info')
+RETURNS TABLE (
+    check_id     text,
+    severity     text,
+    relation     text,
+    row_identity text,
+    message      text,
+    action       text,
+    repairable   boolean)
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM @extschema@._require_pggit();
+    PERFORM @extschema@._require_value(min_severity, 'min_severity');
+    IF min_severity NOT IN ('info', 'warning', 'error') THEN
+        RAISE EXCEPTION 'severity "%" does not exist', min_severity
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'It is one of info, warning, error.';
+    END IF;
+    IF cardinality(checks) = 0 THEN
+        RAISE EXCEPTION 'no check is named'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Leave the argument out to run all checks.';
+    END IF;
+    PERFORM @extschema@._require_value(c.check_id, 'checks'),
+            @extschema@._require_check(c.check_id)
+       FROM unnest(checks) AS c(check_id);
+    RETURN QUERY SELECT f.* FROM @extschema@._check_findings(checks, min_severity, false) AS f;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@.fsck(text[], text) IS
+    'Checks pgGit''s metadata and answers a row for each thing that is wrong; none: sound.';
+
+--
+-- _check_findings(checks, min_severity, with_accepted)
+--
+-- The findings of checks that exist, of all that apply where NULL.  STABLE, so
+-- that all checks see one snapshot.  Without nested loops, because statistics
+-- may be old or none: what was planned for a row would be run for a million.
+--
+CREATE FUNCTION @extschema@._check_findings(
+    checks text[], min_severity text, with_accepted boolean)
 RETURNS TABLE (
     check_id     text,
     severity     text,
@@ -29,26 +70,12 @@ SET enable_nestloop = off
 AS $function$
 DECLARE
     v_severities CONSTANT text[] := ARRAY['info', 'warning', 'error'];
-    v_check      @extschema@._integrity_check;
+    v_check      record;
 BEGIN
-    PERFORM @extschema@._require_pggit();
-    PERFORM @extschema@._require_value(min_severity, 'min_severity');
-    IF min_severity <> ALL (v_severities) THEN
-        RAISE EXCEPTION 'severity "%" does not exist', min_severity
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'It is one of info, warning, error.';
-    END IF;
-    IF cardinality(checks) = 0 THEN
-        RAISE EXCEPTION 'no check is named'
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Leave the argument out to run all checks.';
-    END IF;
-    PERFORM @extschema@._require_value(c.check_id, 'checks'),
-            @extschema@._require_check(c.check_id)
-       FROM unnest(checks) AS c(check_id);
     FOR v_check IN
-        SELECT c.*
+        SELECT c.*, r.check_id IS NOT NULL AS repairable
           FROM @extschema@._integrity_check AS c
+          LEFT JOIN @extschema@._repair AS r ON r.check_id = c.check_id
          WHERE (c.check_id = ANY (checks)
                 OR checks IS NULL AND @extschema@._has(c.requires))
            AND array_position(v_severities, c.severity)
@@ -56,12 +83,17 @@ BEGIN
          ORDER BY c.check_id COLLATE "C"
     LOOP
         RETURN QUERY EXECUTE format(
-            'SELECT $1, $2, $3, f.row_identity, f.message, $4, false'
+            'SELECT $1, $2, $3, f.row_identity, f.message, $4, $5'
             '  FROM (%s) AS f(row_identity, message)'
+            ' WHERE $6 OR NOT EXISTS (SELECT'
+            '                           FROM @extschema@._accepted_finding AS a'
+            '                          WHERE (a.check_id, a.row_identity)'
+            '                              = ($1, f.row_identity))'
             ' ORDER BY f.row_identity COLLATE "C", f.message COLLATE "C"', v_check.query)
-            USING v_check.check_id, v_check.severity, v_check.relation, v_check.action;
+            USING v_check.check_id, v_check.severity, v_check.relation, v_check.action,
+                  v_check.repairable, with_accepted;
     END LOOP;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@.fsck(text[], text) IS
-    'Checks pgGit''s metadata and answers a row for each thing that is wrong; none: sound.';
+COMMENT ON FUNCTION @extschema@._check_findings(text[], text, boolean) IS
+    'Holds the findings of the named checks, or of all that apply, with or without the accepted.';

@@ -7,12 +7,14 @@ CREATE VIEW @extschema@.integrity_check AS
 SELECT c.check_id,
        c.category,
        c.severity,
+       c.sound,
        c.summary,
+       EXISTS (SELECT FROM @extschema@._repair AS r WHERE r.check_id = c.check_id) AS repairable,
        cardinality(@extschema@._pggit_schemas()) > 0
        AND @extschema@._has(c.requires) AS applies
   FROM @extschema@._integrity_check AS c;
 COMMENT ON VIEW @extschema@.integrity_check IS
-    'What fsck() checks, how grave a finding is, and whether this pgGit has what the check reads.';
+    'What fsck() checks, whether a finding is damage on every pgGit, and whether it applies here.';
 
 CREATE FUNCTION @extschema@._require_check(check_id text)
 RETURNS void

@@ -177,10 +177,10 @@ AS $function$
                                                  'relation', f.relation,
                                                  'row_identity', f.row_identity,
                                                  'message', f.message)), '[]')
-      FROM @extschema@.fsck() AS f;
+      FROM @extschema@._check_findings(NULL, 'info', true) AS f;
 $function$;
 COMMENT ON FUNCTION @extschema@._findings() IS
-    'Holds all findings of fsck() in its order, to be compared.';
+    'Holds all findings in the order of fsck(), accepted ones too, to be compared.';
 
 CREATE FUNCTION @extschema@._require_category(category text)
 RETURNS void

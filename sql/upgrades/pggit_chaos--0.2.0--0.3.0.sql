@@ -4,3 +4,48 @@
 -- 0.2.0 made it among its functions, so an upgrade from 0.1.0 comes by without it.
 CREATE SEQUENCE IF NOT EXISTS @extschema@._lock_hold_id;
 COMMENT ON SEQUENCE @extschema@._lock_hold_id IS 'Numbers the lock holds.';
+
+DROP TABLE @extschema@._integrity_check;
+CREATE TABLE @extschema@._integrity_check (
+    check_id text    PRIMARY KEY CHECK (check_id ~ '^[a-z][a-z0-9_]*$'),
+    category text    NOT NULL,
+    severity text    NOT NULL CHECK (severity IN ('error', 'warning', 'info')),
+    sound    boolean NOT NULL,
+    relation text    NOT NULL,
+    summary  text    NOT NULL,
+    requires text[]  NOT NULL,
+    action   text    NOT NULL,
+    query    text    NOT NULL
+);
+COMMENT ON TABLE @extschema@._integrity_check IS
+    'The integrity checks, each defined by one file under sql/60_integrity/checks/.';
+COMMENT ON COLUMN @extschema@._integrity_check.sound IS
+    'Whether a finding is damage on every pgGit; else some pgGit breaks this promise by itself.';
+COMMENT ON COLUMN @extschema@._integrity_check.requires IS
+    'What this pgGit must have: schema.table or schema.table.column, one an element.';
+COMMENT ON COLUMN @extschema@._integrity_check.query IS
+    'Returns one row a finding: row_identity text, message text.';
+
+CREATE TABLE @extschema@._repair (
+    check_id text PRIMARY KEY REFERENCES @extschema@._integrity_check ON DELETE CASCADE,
+    method   text NOT NULL
+        CHECK (method IN ('update', 'delete', 'insert', 'sequence', 'statement')),
+    relation text,
+    query    text NOT NULL,
+    CHECK ((relation IS NOT NULL) = (method IN ('update', 'delete', 'insert')))
+);
+COMMENT ON TABLE @extschema@._repair IS 'The repairs, one a check that has one.';
+COMMENT ON COLUMN @extschema@._repair.query IS
+    'Chooses the rows and their new values; its columns depend on the method.';
+
+CREATE TABLE @extschema@._accepted_finding (
+    check_id     text        NOT NULL,
+    row_identity text        NOT NULL,
+    reason       text        NOT NULL,
+    accepted_at  timestamptz NOT NULL,
+    accepted_by  name        NOT NULL,
+    PRIMARY KEY (check_id, row_identity)
+);
+COMMENT ON TABLE @extschema@._accepted_finding IS
+    'One row a finding that was accepted; it outlives an upgrade, and the check itself.';
+

@@ -97,6 +97,7 @@ SELECT is_empty($$
      WHERE proname !~ '^_'
        AND proname NOT IN ('is_enabled', 'install_hooks', 'uninstall_hooks', 'hooks_intact', 'hit',
                            'arm', 'disarm', 'disarm_all', 'corrupt', 'heal', 'heal_all', 'fsck',
+                           'accept_finding', 'reject_finding', 'repair',
                            'digest', 'state_digest', 'wake',
                            'wait_triggered', 'hold_lock', 'release_lock', 'drill', 'drill_all', 'trace', 'sweep')
 $$, 'no function is public but those of the contract');

@@ -2,9 +2,9 @@
 -- NaN is greater than 100 and so is found too.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_efficiency_range', 'branch', 'warning', 'pggit.branches',
+    'branch_efficiency_range', 'branch', 'warning', true, 'pggit.branches',
     'the storage efficiency of a branch is a percentage',
     '{pggit.branches.id,pggit.branches.name,pggit.branches.storage_efficiency}',
     'Set storage_efficiency to a value from 0 to 100.',

@@ -2,9 +2,9 @@
 -- Where heads or parents are not kept there is nothing to find.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_head_behind', 'branch', 'error', 'pggit.branches',
+    'branch_head_behind', 'branch', 'error', true, 'pggit.branches',
     'the head of a branch is its newest commit',
     '{pggit.branches.id,pggit.branches.name,pggit.branches.head_commit_hash,'
     'pggit.commits.hash,pggit.commits.branch_id,pggit.commits.parent_commit_hash}',

@@ -3,9 +3,9 @@
 -- that is no commit. Such a head counts only where another one resolves.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_head_missing', 'branch', 'error', 'pggit.branches',
+    'branch_head_missing', 'branch', 'error', true, 'pggit.branches',
     'the head of a branch is a commit',
     '{pggit.branches.id,pggit.branches.name,pggit.branches.head_commit_hash,pggit.commits.hash}',
     'Restore the missing commit from a backup, or set head_commit_hash to the newest commit of '

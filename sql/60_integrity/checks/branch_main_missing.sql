@@ -2,9 +2,9 @@
 -- Its name and its id are written into pgGit's functions and column defaults.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_main_missing', 'branch', 'error', 'pggit.branches',
+    'branch_main_missing', 'branch', 'error', true, 'pggit.branches',
     'there is a branch main',
     '{pggit.branches.id,pggit.branches.name}',
     'Restore branch main with id 1 from a backup, or rename it back.',

@@ -2,9 +2,9 @@
 -- pgGit protects it from deletion, and all other branches come from it.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_main_state', 'branch', 'error', 'pggit.branches',
+    'branch_main_state', 'branch', 'error', true, 'pggit.branches',
     'branch main is active and has no parent',
     '{pggit.branches.id,pggit.branches.name,pggit.branches.status,pggit.branches.parent_branch_id}',
     'Run UPDATE pggit.branches SET status = ''ACTIVE'', parent_branch_id = NULL WHERE name = '

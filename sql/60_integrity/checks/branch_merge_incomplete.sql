@@ -2,9 +2,9 @@
 -- The reverse is no rule: a deleted branch bears both as well.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_merge_incomplete', 'branch', 'error', 'pggit.branches',
+    'branch_merge_incomplete', 'branch', 'error', true, 'pggit.branches',
     'a merged branch says when and by whom it was merged',
     '{pggit.branches.id,pggit.branches.name,pggit.branches.status,pggit.branches.merged_at,'
     'pggit.branches.merged_by}',

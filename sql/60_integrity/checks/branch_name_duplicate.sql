@@ -3,9 +3,9 @@
 -- or gone.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_name_duplicate', 'branch', 'error', 'pggit.branches',
+    'branch_name_duplicate', 'branch', 'error', true, 'pggit.branches',
     'the name of a branch is its own',
     '{pggit.branches.id,pggit.branches.name}',
     'Rename all branches of that name but one, and see to the unique constraint.',

@@ -3,9 +3,9 @@
 -- valid.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_name_malformed', 'branch', 'error', 'pggit.branches',
+    'branch_name_malformed', 'branch', 'error', true, 'pggit.branches',
     'the name of a branch is made of the characters that pgGit allows',
     '{pggit.branches.id,pggit.branches.name}',
     'Rename the branch, and see to the check constraint.',

@@ -3,9 +3,9 @@
 -- one.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_parent_cycle', 'branch', 'error', 'pggit.branches',
+    'branch_parent_cycle', 'branch', 'error', true, 'pggit.branches',
     'no branch is its own ancestor',
     '{pggit.branches.id,pggit.branches.name,pggit.branches.parent_branch_id}',
     'Set parent_branch_id of one branch of the cycle to its true parent.',

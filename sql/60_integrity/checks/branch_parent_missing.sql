@@ -3,9 +3,9 @@
 -- bypassed.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_parent_missing', 'branch', 'error', 'pggit.branches',
+    'branch_parent_missing', 'branch', 'error', true, 'pggit.branches',
     'the parent of a branch is a branch',
     '{pggit.branches.id,pggit.branches.name,pggit.branches.parent_branch_id}',
     'Restore the parent from a backup, or set parent_branch_id to the branch that is the '

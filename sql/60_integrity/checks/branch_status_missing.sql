@@ -2,9 +2,9 @@
 -- pgGit's functions look for branches by status, and do not find one without.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branch_status_missing', 'branch', 'error', 'pggit.branches',
+    'branch_status_missing', 'branch', 'error', true, 'pggit.branches',
     'a branch has a status',
     '{pggit.branches.id,pggit.branches.name,pggit.branches.status}',
     'Set the status that the branch had: ACTIVE, MERGED, DELETED or CONFLICTED.',

@@ -2,9 +2,9 @@
 -- A warning: whoever drops the table by hand causes it as well.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branched_table_missing', 'data', 'warning', 'pggit.branched_tables',
+    'branched_table_missing', 'data', 'warning', true, 'pggit.branched_tables',
     'the copy that a data branch has of a table exists',
     '{pggit.branched_tables.id,pggit.branched_tables.branch_name,'
     'pggit.branched_tables.branch_schema,pggit.branched_tables.branch_table}',

@@ -2,9 +2,9 @@
 -- pgGit writes both in one transaction, and has no foreign key here.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'branched_table_stats_missing', 'data', 'error', 'pggit.branched_tables',
+    'branched_table_stats_missing', 'data', 'error', true, 'pggit.branched_tables',
     'the statistics of a data branch exist',
     '{pggit.branched_tables.id,pggit.branched_tables.branch_name,'
     'pggit.branch_storage_stats.branch_name}',

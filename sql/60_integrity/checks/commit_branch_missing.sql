@@ -3,9 +3,9 @@
 -- bypassed.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'commit_branch_missing', 'commit', 'error', 'pggit.commits',
+    'commit_branch_missing', 'commit', 'error', true, 'pggit.commits',
     'the branch of a commit exists',
     '{pggit.commits.id,pggit.commits.hash,pggit.commits.branch_id,pggit.branches.id}',
     'Restore the branch from a backup, or move the commit to the branch that it belongs to.',

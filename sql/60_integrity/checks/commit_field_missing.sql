@@ -3,9 +3,9 @@
 -- is NOT NULL.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'commit_field_missing', 'commit', 'error', 'pggit.commits',
+    'commit_field_missing', 'commit', 'error', true, 'pggit.commits',
     'a commit has a message, an author, a committer and a time',
     '{pggit.commits.id,pggit.commits.hash,pggit.commits.message,pggit.commits.author,'
     'pggit.commits.committer,pggit.commits.committed_at}',

@@ -3,9 +3,9 @@
 -- gone.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'commit_hash_duplicate', 'commit', 'error', 'pggit.commits',
+    'commit_hash_duplicate', 'commit', 'error', true, 'pggit.commits',
     'the hash of a commit is its own',
     '{pggit.commits.id,pggit.commits.hash}',
     'Find out which of the commits the hash belongs to, give the others new ones, and see to '

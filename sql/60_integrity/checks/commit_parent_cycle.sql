@@ -4,9 +4,9 @@
 -- costs one join.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'commit_parent_cycle', 'commit', 'error', 'pggit.commits',
+    'commit_parent_cycle', 'commit', 'error', true, 'pggit.commits',
     'no commit is its own ancestor',
     '{pggit.commits.id,pggit.commits.hash,pggit.commits.parent_commit_hash}',
     'Set parent_commit_hash of one commit of the cycle to its true parent, or to NULL.',

@@ -2,9 +2,9 @@
 -- pgGit has no foreign key here.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'commit_parent_missing', 'commit', 'error', 'pggit.commits',
+    'commit_parent_missing', 'commit', 'error', true, 'pggit.commits',
     'the parent of a commit is a commit',
     '{pggit.commits.id,pggit.commits.hash,pggit.commits.parent_commit_hash}',
     'Restore the missing commit from a backup, or set parent_commit_hash to the commit that is '

@@ -3,9 +3,9 @@
 -- ahead of UTC is the most that can be meant.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'commit_time_future', 'commit', 'warning', 'pggit.commits',
+    'commit_time_future', 'commit', 'warning', true, 'pggit.commits',
     'no commit is of a time to come',
     '{pggit.commits.id,pggit.commits.hash,pggit.commits.committed_at}',
     'Correct committed_at, and the clock if it was that.',

@@ -2,9 +2,9 @@
 -- Both times are written by one statement, and so equality is the rule.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'commit_time_order', 'commit', 'warning', 'pggit.commits',
+    'commit_time_order', 'commit', 'warning', true, 'pggit.commits',
     'a commit is committed when or after it is authored',
     '{pggit.commits.id,pggit.commits.hash,pggit.commits.authored_at,pggit.commits.committed_at}',
     'Correct whichever time is wrong.',

@@ -2,9 +2,9 @@
 -- It may be NULL.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'commit_tree_hash_malformed', 'commit', 'error', 'pggit.commits',
+    'commit_tree_hash_malformed', 'commit', 'error', true, 'pggit.commits',
     'the tree hash of a commit is a SHA-256',
     '{pggit.commits.id,pggit.commits.hash,pggit.commits.tree_hash}',
     'Restore tree_hash from a backup, or set it to NULL.',

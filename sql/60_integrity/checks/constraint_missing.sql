@@ -2,9 +2,9 @@
 -- Known by table, kind and columns: names differ between releases.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'constraint_missing', 'definition', 'error', 'pg_catalog.pg_constraint',
+    'constraint_missing', 'definition', 'error', true, 'pg_catalog.pg_constraint',
     'the keys and foreign keys of the core tables exist',
     '{}',
     'Add the constraint again, NOT VALID where the rows do not fulfil it yet.',

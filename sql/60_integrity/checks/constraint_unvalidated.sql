@@ -3,9 +3,9 @@
 -- fulfil it.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'constraint_unvalidated', 'definition', 'warning', 'pg_catalog.pg_constraint',
+    'constraint_unvalidated', 'definition', 'warning', true, 'pg_catalog.pg_constraint',
     'the constraints of pgGit hold for every row',
     '{}',
     'Run ALTER TABLE ... VALIDATE CONSTRAINT: it names the first row that is wrong.',

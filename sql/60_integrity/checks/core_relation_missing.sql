@@ -3,9 +3,9 @@
 -- not, and their silence must not pass for soundness.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'core_relation_missing', 'definition', 'error', 'pg_catalog.pg_class',
+    'core_relation_missing', 'definition', 'error', true, 'pg_catalog.pg_class',
     'the core tables of pgGit exist, with the columns that the checks read',
     '{}',
     'Reinstall pgGit, or restore its schema from a backup: checks that read what is missing do '

@@ -3,9 +3,9 @@
 -- bypassed.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'data_branch_missing', 'data', 'error', 'pggit.data_branches',
+    'data_branch_missing', 'data', 'error', true, 'pggit.data_branches',
     'the branch of a data branch exists',
     '{pggit.data_branches.id,pggit.data_branches.branch_id,pggit.branches.id}',
     'Restore the branch from a backup, or delete the row.',

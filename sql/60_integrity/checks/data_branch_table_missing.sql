@@ -2,9 +2,9 @@
 -- A warning: whoever drops the table by hand causes it as well.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'data_branch_table_missing', 'data', 'warning', 'pggit.data_branches',
+    'data_branch_table_missing', 'data', 'warning', true, 'pggit.data_branches',
     'the table of a data branch exists',
     '{pggit.data_branches.id,pggit.data_branches.table_schema,pggit.data_branches.table_name}',
     'Restore the table from a backup, or delete the row.',

@@ -3,9 +3,9 @@
 -- bypassed.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'dependency_branch_missing', 'dependency', 'error', 'pggit.dependencies',
+    'dependency_branch_missing', 'dependency', 'error', true, 'pggit.dependencies',
     'the branch of a dependency exists',
     '{pggit.dependencies.id,pggit.dependencies.branch_id,pggit.branches.id}',
     'Restore the branch from a backup, or delete the dependency.',

@@ -5,9 +5,9 @@
 -- dependencies as well. Or it leaves a table for something that is none.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'dependency_cycle', 'dependency', 'error', 'pggit.dependencies',
+    'dependency_cycle', 'dependency', 'error', true, 'pggit.dependencies',
     'nothing but foreign keys makes an object depend on itself by way of others',
     '{pggit.dependencies.id,pggit.dependencies.dependent_id,pggit.dependencies.depends_on_id,'
     'pggit.dependencies.dependency_type,pggit.objects.id,pggit.objects.object_type}',

@@ -2,9 +2,9 @@
 -- Foreign keys say so, and a foreign key can be dropped, disabled or bypassed.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'dependency_object_missing', 'dependency', 'error', 'pggit.dependencies',
+    'dependency_object_missing', 'dependency', 'error', true, 'pggit.dependencies',
     'both ends of a dependency exist',
     '{pggit.dependencies.id,pggit.dependencies.dependent_id,pggit.dependencies.depends_on_id,'
     'pggit.objects.id}',

@@ -2,9 +2,9 @@
 -- More labels do no harm.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'enum_label_missing', 'definition', 'error', 'pg_catalog.pg_enum',
+    'enum_label_missing', 'definition', 'error', true, 'pg_catalog.pg_enum',
     'the enum types of pgGit have the labels that it writes',
     '{}',
     'Run ALTER TYPE ... RENAME VALUE or ADD VALUE.',

@@ -2,9 +2,9 @@
 -- An event trigger cannot be altered, but it can be replaced under its name.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'event_trigger_altered', 'definition', 'error', 'pg_catalog.pg_event_trigger',
+    'event_trigger_altered', 'definition', 'error', true, 'pg_catalog.pg_event_trigger',
     'the event triggers of pgGit fire when they should and call what they should',
     '{}',
     'Drop the event trigger and create it again as pgGit''s installer does.',

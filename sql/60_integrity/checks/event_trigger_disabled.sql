@@ -3,9 +3,9 @@
 -- then it disables both of them.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'event_trigger_disabled', 'definition', 'error', 'pg_catalog.pg_event_trigger',
+    'event_trigger_disabled', 'definition', 'error', true, 'pg_catalog.pg_event_trigger',
     'the event triggers that tell pgGit of DDL are enabled',
     '{}',
     'Run ALTER EVENT TRIGGER ... ENABLE.',

@@ -2,9 +2,9 @@
 -- Without them DDL goes on, and pgGit does not hear of it.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'event_trigger_missing', 'definition', 'error', 'pg_catalog.pg_event_trigger',
+    'event_trigger_missing', 'definition', 'error', true, 'pg_catalog.pg_event_trigger',
     'the event triggers that tell pgGit of DDL exist',
     '{}',
     'Create the event trigger again as pgGit''s installer does.',

@@ -3,9 +3,9 @@
 -- bypassed.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'history_branch_missing', 'history', 'error', 'pggit.history',
+    'history_branch_missing', 'history', 'error', true, 'pggit.history',
     'the branch of a history row exists',
     '{pggit.history.id,pggit.history.branch_id,pggit.branches.id}',
     'Restore the branch from a backup.',

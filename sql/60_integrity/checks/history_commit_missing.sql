@@ -2,9 +2,9 @@
 -- pgGit has no foreign key here.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'history_commit_missing', 'history', 'error', 'pggit.history',
+    'history_commit_missing', 'history', 'error', true, 'pggit.history',
     'the commits that a history row names exist',
     '{pggit.history.id,pggit.history.commit_hash,pggit.history.merge_base_hash,pggit.commits.hash}',
     'Restore the commit from a backup.',

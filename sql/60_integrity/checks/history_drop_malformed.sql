@@ -2,9 +2,9 @@
 -- So pgGit writes it.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'history_drop_malformed', 'history', 'error', 'pggit.history',
+    'history_drop_malformed', 'history', 'error', true, 'pggit.history',
     'a drop is a major change that leads to no version',
     '{pggit.history.id,pggit.history.object_id,pggit.history.change_type,'
     'pggit.history.change_severity,pggit.history.new_version}',

@@ -3,9 +3,9 @@
 -- transaction may write twice at one time, but not one version.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'history_duplicate', 'history', 'error', 'pggit.history',
+    'history_duplicate', 'history', 'error', true, 'pggit.history',
     'a change is in the history once',
     '{pggit.history.id,pggit.history.object_id,pggit.history.change_type,'
     'pggit.history.old_version,pggit.history.new_version,pggit.history.created_at}',

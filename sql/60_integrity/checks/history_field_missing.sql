@@ -2,9 +2,9 @@
 -- Both are column defaults, and neither column is NOT NULL.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'history_field_missing', 'history', 'error', 'pggit.history',
+    'history_field_missing', 'history', 'error', true, 'pggit.history',
     'a history row says when and by whom',
     '{pggit.history.id,pggit.history.created_at,pggit.history.created_by}',
     'Restore the missing values from a backup.',

@@ -3,9 +3,9 @@
 -- bypassed.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'history_object_missing', 'history', 'error', 'pggit.history',
+    'history_object_missing', 'history', 'error', true, 'pggit.history',
     'the object of a history row exists',
     '{pggit.history.id,pggit.history.object_id,pggit.objects.id}',
     'Restore the object from a backup.',

@@ -3,9 +3,9 @@
 -- that was reached on another branch; but one that nobody reached was lost.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'history_version_gap', 'history', 'error', 'pggit.history',
+    'history_version_gap', 'history', 'error', true, 'pggit.history',
     'a history leaves out no version',
     '{pggit.history.id,pggit.history.object_id,pggit.history.old_version,'
     'pggit.history.new_version,pggit.objects.id,pggit.objects.object_type,'

@@ -2,9 +2,9 @@
 -- A drop has its own rule, and a row without versions has none.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'history_version_step', 'history', 'error', 'pggit.history',
+    'history_version_step', 'history', 'error', true, 'pggit.history',
     'each change raises the version by one',
     '{pggit.history.id,pggit.history.object_id,pggit.history.change_type,'
     'pggit.history.old_version,pggit.history.new_version}',

@@ -3,9 +3,9 @@
 -- is still at work.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'index_invalid', 'definition', 'error', 'pg_catalog.pg_index',
+    'index_invalid', 'definition', 'error', true, 'pg_catalog.pg_index',
     'the indexes of pgGit are valid',
     '{}',
     'Run REINDEX INDEX.',

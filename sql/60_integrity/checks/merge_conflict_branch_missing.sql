@@ -2,9 +2,9 @@
 -- pgGit has no foreign key here.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'merge_conflict_branch_missing', 'merge', 'error', 'pggit.merge_conflicts',
+    'merge_conflict_branch_missing', 'merge', 'error', true, 'pggit.merge_conflicts',
     'the branches of a merge conflict exist',
     '{pggit.merge_conflicts.id,pggit.merge_conflicts.branch_a,pggit.merge_conflicts.branch_b,'
     'pggit.branches.name}',

@@ -3,9 +3,9 @@
 -- key for neither.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_branch_missing', 'object', 'error', 'pggit.objects',
+    'object_branch_missing', 'object', 'error', true, 'pggit.objects',
     'the branch of an object exists',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,'
     'pggit.objects.branch_id,pggit.objects.branch_name,pggit.branches.id,pggit.branches.name}',

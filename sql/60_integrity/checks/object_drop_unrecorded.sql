@@ -2,9 +2,9 @@
 -- Only a drop makes an object inactive, and it writes both in one transaction.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_drop_unrecorded', 'object', 'error', 'pggit.objects',
+    'object_drop_unrecorded', 'object', 'error', true, 'pggit.objects',
     'the drop of an object is in its history',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,'
     'pggit.objects.is_active,pggit.history.object_id,pggit.history.change_type}',

@@ -3,9 +3,9 @@
 -- dropped.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_dropped_active', 'object', 'error', 'pggit.objects',
+    'object_dropped_active', 'object', 'error', true, 'pggit.objects',
     'an object that was dropped last is not active',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,'
     'pggit.objects.is_active,pggit.history.id,pggit.history.object_id,'

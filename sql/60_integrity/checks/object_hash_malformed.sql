@@ -2,9 +2,9 @@
 -- It may be NULL.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_hash_malformed', 'object', 'error', 'pggit.objects',
+    'object_hash_malformed', 'object', 'error', true, 'pggit.objects',
     'the DDL hash of an object is a SHA-256',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,pggit.objects.ddl_hash}',
     'Set ddl_hash to NULL and have pgGit compute it anew.',

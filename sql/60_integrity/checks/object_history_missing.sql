@@ -3,9 +3,9 @@
 -- merge brought to main may have its history on the branch that it came from.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_history_missing', 'object', 'error', 'pggit.objects',
+    'object_history_missing', 'object', 'error', true, 'pggit.objects',
     'an object of main that has changed has a history',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.schema_name,'
     'pggit.objects.object_name,pggit.objects.full_name,pggit.objects.branch_name,'

@@ -3,9 +3,9 @@
 -- gone.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_identity_duplicate', 'object', 'error', 'pggit.objects',
+    'object_identity_duplicate', 'object', 'error', true, 'pggit.objects',
     'an object is there once on a branch',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.schema_name,'
     'pggit.objects.object_name,pggit.objects.branch_name}',

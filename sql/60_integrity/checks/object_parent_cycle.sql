@@ -3,9 +3,9 @@
 -- one.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_parent_cycle', 'object', 'error', 'pggit.objects',
+    'object_parent_cycle', 'object', 'error', true, 'pggit.objects',
     'no object is its own ancestor',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,pggit.objects.parent_id}',
     'Set parent_id of one object of the cycle to its true parent, or to NULL.',

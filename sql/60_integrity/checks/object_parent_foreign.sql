@@ -2,9 +2,9 @@
 -- A parent of the wrong type is the business of object_parent_kind.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_parent_foreign', 'object', 'error', 'pggit.objects',
+    'object_parent_foreign', 'object', 'error', true, 'pggit.objects',
     'a column belongs to the table that it is named after',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,pggit.objects.parent_id}',
     'Set parent_id to the table whose name the column bears.',

@@ -2,9 +2,9 @@
 -- A parent that does not exist is the business of object_parent_missing.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_parent_kind', 'object', 'error', 'pggit.objects',
+    'object_parent_kind', 'object', 'error', true, 'pggit.objects',
     'columns and indexes belong to tables and views, which belong to nothing',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,pggit.objects.parent_id}',
     'Set parent_id to the table or view that the object belongs to; to NULL for a table, view, '

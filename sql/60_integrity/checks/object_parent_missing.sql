@@ -3,9 +3,9 @@
 -- bypassed.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_parent_missing', 'object', 'error', 'pggit.objects',
+    'object_parent_missing', 'object', 'error', true, 'pggit.objects',
     'the parent of an object is an object',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,pggit.objects.parent_id}',
     'Restore the parent from a backup, or set parent_id to the object that is the parent.',

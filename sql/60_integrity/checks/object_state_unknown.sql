@@ -2,9 +2,9 @@
 -- pgGit's queries ask for either, and find such an object in neither case.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_state_unknown', 'object', 'error', 'pggit.objects',
+    'object_state_unknown', 'object', 'error', true, 'pggit.objects',
     'an object is active or it is not',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,pggit.objects.is_active}',
     'Set is_active to whether the object exists.',

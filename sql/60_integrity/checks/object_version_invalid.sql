@@ -2,9 +2,9 @@
 -- The first version of an object is 1, or 1.0.0.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_version_invalid', 'object', 'error', 'pggit.objects',
+    'object_version_invalid', 'object', 'error', true, 'pggit.objects',
     'the versions of an object count from 1',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.full_name,'
     'pggit.objects.version,pggit.objects.version_major,pggit.objects.version_minor,'

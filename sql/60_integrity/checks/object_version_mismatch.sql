@@ -4,9 +4,9 @@
 -- no other branch has it at that version.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'object_version_mismatch', 'object', 'error', 'pggit.objects',
+    'object_version_mismatch', 'object', 'error', true, 'pggit.objects',
     'the version of an object is the one that its history has reached',
     '{pggit.objects.id,pggit.objects.object_type,pggit.objects.schema_name,'
     'pggit.objects.object_name,pggit.objects.full_name,pggit.objects.branch_name,'

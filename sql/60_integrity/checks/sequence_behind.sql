@@ -5,9 +5,9 @@
 -- not count: the installer gives it id 1 without the sequence.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'sequence_behind', 'sequence', 'error', 'pg_catalog.pg_sequence',
+    'sequence_behind', 'sequence', 'error', true, 'pg_catalog.pg_sequence',
     'the sequence behind a column of pgGit is past every value in it',
     '{}',
     'Set the sequence to the highest value in use with setval().',

@@ -3,9 +3,9 @@
 -- their own names are made of OIDs.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'trigger_disabled', 'definition', 'error', 'pg_catalog.pg_trigger',
+    'trigger_disabled', 'definition', 'error', true, 'pg_catalog.pg_trigger',
     'the triggers of pgGit''s tables are enabled',
     '{}',
     'Run ALTER TABLE ... ENABLE TRIGGER.',

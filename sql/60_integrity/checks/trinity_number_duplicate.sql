@@ -3,9 +3,9 @@
 -- million the short ones say nothing.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'trinity_number_duplicate', 'commit', 'error', 'pggit.commits',
+    'trinity_number_duplicate', 'commit', 'error', true, 'pggit.commits',
     'the number in a Trinity ID is its own',
     '{pggit.commits.id,pggit.commits.hash,pggit.trinity_id_seq}',
     'Compare both commits with a backup: one of them is forged, or the sequence was set back.',

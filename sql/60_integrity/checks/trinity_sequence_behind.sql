@@ -2,9 +2,9 @@
 -- A number that is on a commit and still to be handed out will be there twice.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'trinity_sequence_behind', 'sequence', 'error', 'pggit.trinity_id_seq',
+    'trinity_sequence_behind', 'sequence', 'error', true, 'pggit.trinity_id_seq',
     'the sequence of Trinity IDs is past every Trinity ID in use',
     '{pggit.trinity_id_seq,pggit.commits.hash}',
     'Set pggit.trinity_id_seq to the highest number in use with setval().',

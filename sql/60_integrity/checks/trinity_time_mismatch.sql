@@ -5,9 +5,9 @@
 -- forged ID need not be a date.
 --
 INSERT INTO @extschema@._integrity_check
-    (check_id, category, severity, relation, summary, requires, action, query)
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'trinity_time_mismatch', 'commit', 'error', 'pggit.commits',
+    'trinity_time_mismatch', 'commit', 'error', true, 'pggit.commits',
     'a Trinity ID is of the time of its commit',
     '{pggit.commits.id,pggit.commits.hash,pggit.commits.committed_at}',
     'Restore hash or committed_at from a backup, whichever was changed.',
