@@ -5,14 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pggit_chaos.async_chaos import AsyncChaos
     from pggit_chaos.chaos import Chaos
     from pggit_chaos.cluster import Cluster
     from pggit_chaos.errors import ChaosError
     from pggit_chaos.target import Target
 
-__all__ = ["Chaos", "ChaosError", "Cluster", "Target"]
+__all__ = ["AsyncChaos", "Chaos", "ChaosError", "Cluster", "Target"]
 
-_HOMES = {"Chaos": "chaos", "ChaosError": "errors", "Cluster": "cluster", "Target": "target"}
+_HOMES = {
+    "AsyncChaos": "async_chaos",
+    "Chaos": "chaos",
+    "ChaosError": "errors",
+    "Cluster": "cluster",
+    "Target": "target",
+}
 
 
 def __getattr__(name: str) -> Any:

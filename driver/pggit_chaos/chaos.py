@@ -288,7 +288,7 @@ class Chaos:
         return _rows(
             self.conn,
             IntegrityCheck,
-            "SELECT check_id, category, severity, summary, applies"
+            "SELECT check_id, category, severity, sound, summary, repairable, applies"
             " FROM pggit_chaos.integrity_check ORDER BY category, check_id",
         )
 
