@@ -1,0 +1,3 @@
+-- category: corruption
+-- The history is empty after a crash of the server.
+ALTER TABLE pggit.history SET UNLOGGED;

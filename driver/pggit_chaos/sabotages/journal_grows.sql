@@ -1,0 +1,24 @@
+-- category: resource
+-- A session keeps a list of all its commits in memory, and never ends it.
+CREATE OR REPLACE FUNCTION pggit.commit_changes(
+    p_branch_name text, p_message text DEFAULT '', p_custom_trinity_id text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_branch_id integer;
+    v_hash      text;
+BEGIN
+    PERFORM pggit._check_commit(p_branch_name, p_message, p_custom_trinity_id);
+    v_branch_id := pggit._branch_to_commit_to(p_branch_name);
+    v_hash := COALESCE(p_custom_trinity_id, pggit.generate_trinity_id());
+    PERFORM pggit._append_commit(v_branch_id, v_hash, COALESCE(p_message, ''), '{}');
+    PERFORM set_config('pggit.session_commits',
+                       concat_ws(',', NULLIF(current_setting('pggit.session_commits', true), ''),
+                                 v_hash),
+                       false);
+    RETURN v_hash;
+END;
+$function$;

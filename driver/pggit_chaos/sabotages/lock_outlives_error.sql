@@ -1,0 +1,22 @@
+-- category: transaction
+-- A commit that fails leaves its session's lock on the branch behind.
+CREATE OR REPLACE FUNCTION pggit.commit_changes(
+    p_branch_name text, p_message text DEFAULT '', p_custom_trinity_id text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_branch_id integer;
+    v_hash      text;
+BEGIN
+    PERFORM pggit._check_commit(p_branch_name, p_message, p_custom_trinity_id);
+    PERFORM pg_advisory_lock(hashtextextended('pggit.branch ' || p_branch_name, 0));
+    v_branch_id := pggit._branch_to_commit_to(p_branch_name);
+    v_hash := COALESCE(p_custom_trinity_id, pggit.generate_trinity_id());
+    PERFORM pggit._append_commit(v_branch_id, v_hash, COALESCE(p_message, ''), '{}');
+    PERFORM pg_advisory_unlock(hashtextextended('pggit.branch ' || p_branch_name, 0));
+    RETURN v_hash;
+END;
+$function$;
