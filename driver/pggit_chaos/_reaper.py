@@ -22,6 +22,7 @@ from pathlib import Path
 PATIENCE = 10.0  # seconds for an immediate shutdown, and again after SIGKILL
 INTERVAL = 0.01
 IPC_RMID = 0  # of <sys/ipc.h>
+MNT_DETACH = 2  # of <sys/mount.h>
 
 
 def processes(directory: Path, proc: Path = Path("/proc")) -> list[int]:
@@ -89,6 +90,19 @@ def release(directory: Path) -> None:
     ctypes.CDLL(None).shmctl(identifier, IPC_RMID, None)
 
 
+def unmount(directory: Path) -> None:
+    """Take away the disks that were mounted below ``directory`` and never unmounted."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:  # then nobody could mount any
+        return
+    libc = ctypes.CDLL(None)
+    for mount in mounts:
+        place = mount.split()[1]
+        if Path(place).is_relative_to(directory):
+            libc.umount2(place.encode(), MNT_DETACH)
+
+
 def remove(directory: Path) -> None:
     """Remove ``directory``, again if a process that was ending put a file into it."""
     deadline = time.monotonic() + PATIENCE
@@ -109,6 +123,7 @@ def main() -> None:
         pass
     stop(directory)
     release(directory)
+    unmount(directory)
     remove(directory)
 
 

@@ -100,6 +100,13 @@ class Cluster:
         return self.directory / "data"
 
     @property
+    def owner(self) -> tuple[int, int]:
+        """The user and the group that the server runs as, by number."""
+        if self._user is None:
+            return os.geteuid(), os.getegid()
+        return self._user.pw_uid, self._user.pw_gid
+
+    @property
     def log(self) -> str:
         """What the server has logged so far."""
         path = self.directory / "log"
