@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from servers import tap
-from servers.fleet import VERSIONS, Fleet
+from servers.fleet import VERSIONS, Fleet, bindir
 
 if TYPE_CHECKING:
     import psycopg
@@ -21,7 +21,7 @@ _FLEET = pytest.StashKey[Fleet]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("pggit_chaos")
+    group = parser.getgroup("pggit_chaos")  # --chaos-pggit-source and others are the plugin's
     group.addoption(
         "--postgres",
         action="append",
@@ -29,18 +29,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run on this major version only (may be repeated); "
         "default: $PGGIT_CHAOS_POSTGRES, separated by commas, or all",
     )
-    group.addoption(
-        "--chaos-pggit-source",
-        action="append",
-        type=Path,
-        default=[],
-        metavar="DIR",
-        help="a checkout of pgGit to test against, too (may be repeated)",
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FLEET] = Fleet()
+    options = config.option
+    if options.chaos_pg_bindir is None and options.chaos_dsn is None:
+        # The suite runs on one version, the newest: it is pgGit that it is about.
+        options.chaos_pg_bindir = bindir(_versions(config)[-1])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -20,6 +20,11 @@ VERSIONS = ("15", "16", "17", "18")
 SETTINGS = {"autovacuum": "off", "max_connections": "120"}
 
 
+def bindir(version: str) -> Path:
+    """Return where the programs of a major version are once they are fetched."""
+    return CACHE / f"postgres/node_modules/pg{version}/native/bin"
+
+
 class MissingServerError(Exception):
     """A version that must be tested cannot be had; a failure, never a skip."""
 
@@ -39,11 +44,10 @@ class Fleet:
 
     def programs(self, version: str) -> Binaries:
         """Return the server programs of a major version."""
-        bindir = CACHE / f"postgres/node_modules/pg{version}/native/bin"
-        missing = [path for path in (bindir, PGTAP) if not path.is_dir()]
+        missing = [path for path in (bindir(version), PGTAP) if not path.is_dir()]
         if missing:
             raise MissingServerError(f'"{missing[0]}" is not there; run: make postgres')
-        return binaries.find(bindir)
+        return binaries.find(bindir(version))
 
     def cluster(self, version: str) -> Cluster:
         """Return the running server of a major version."""

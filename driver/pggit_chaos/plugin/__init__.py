@@ -1,0 +1,45 @@
+"""The pytest plugin: fixtures, markers and options for chaos tests of pgGit.
+
+pytest loads it in every run once the package is installed, so importing it is
+cheap: psycopg, Hypothesis and rich are imported where they are used.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from pggit_chaos.plugin import levels, options
+
+pytest_plugins = (
+    "pggit_chaos.plugin.fixtures",
+    "pggit_chaos.plugin.coroutines",
+    "pggit_chaos.plugin.verdicts",
+)
+
+MARKERS = (
+    "chaos: a test of pgGit under faults, load or damage",
+    "property: a promise that holds for every input, tried with many of them",
+    "concurrent: several sessions at once",
+    "transaction: atomicity, isolation and rollback",
+    "resource: limits of memory, disk, connections and time",
+    "corruption: damage to pgGit's metadata, and whether it is noticed",
+    "migration: a migration that fails",
+    "recovery: the way back after a failure",
+    "load: many operations, or large ones",
+    "slow: takes more than ten seconds",
+    "destructive: crashes, starves or fills a server of its own",
+    "may_leave_findings(*check_ids): fsck may find something when the test is over; "
+    "without ids anything",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add(parser)
+
+
+@pytest.hookimpl(tryfirst=True)  # before Hypothesis looks for the profile that it was told
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--hypothesis-profile", None) in levels.LEVELS:
+        levels.register()
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)

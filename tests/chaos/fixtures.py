@@ -1,0 +1,43 @@
+"""The suite's fixtures by name, for whoever builds on them."""
+
+from pggit_chaos.plugin.fixtures import (
+    async_conn,
+    async_conn_pool,
+    async_isolated_schema,
+    async_temp_table,
+    chaos,
+    chaos_cluster,
+    chaos_connect,
+    chaos_database,
+    chaos_injector,
+    conn_pool,
+    deadlock_setup,
+    fresh_cluster,
+    isolated_schema,
+    load_generator,
+    pggit,
+    sync_conn,
+    temp_table,
+    transaction_monitor,
+)
+
+__all__ = [
+    "async_conn",
+    "async_conn_pool",
+    "async_isolated_schema",
+    "async_temp_table",
+    "chaos",
+    "chaos_cluster",
+    "chaos_connect",
+    "chaos_database",
+    "chaos_injector",
+    "conn_pool",
+    "deadlock_setup",
+    "fresh_cluster",
+    "isolated_schema",
+    "load_generator",
+    "pggit",
+    "sync_conn",
+    "temp_table",
+    "transaction_monitor",
+]
