@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import errors
-from psycopg.rows import dict_row
+from psycopg.rows import dict_row, tuple_row
 
 from pggit_chaos import operations
 from pggit_chaos.errors import NotApplicableError, NotInstalledError
@@ -170,13 +170,13 @@ class Target:
     @cached_property
     def functions(self) -> frozenset[str]:
         """The functions of schema pggit, as ``name(type,type)``."""
-        rows = self.conn.execute(_FUNCTIONS).fetchall()
-        if not rows:
+        names = self._values(_FUNCTIONS)
+        if not names:
             raise NotInstalledError(
                 f'database "{self.conn.info.dbname}" has no pgGit',
                 hint="Install pgGit there, or name another database.",
             )
-        return frozenset(row[0] for row in rows)
+        return frozenset(names)
 
     def has(self, function: str) -> bool:
         """Answer whether this pgGit has a function, given as ``name(type,type)``."""
@@ -244,10 +244,10 @@ class Target:
 
     def object_id(self, table: str, *, branch: str = "main") -> int:
         """Return the id under which pgGit knows a table of schema public."""
-        row = self.conn.execute(_OBJECT_ID, (table, branch)).fetchone()
-        if row is None:
+        ids = self._values(_OBJECT_ID, (table, branch))
+        if not ids:
             raise NotApplicableError(f'pgGit does not know table "{table}" on branch "{branch}"')
-        return int(row[0])
+        return int(ids[0])
 
     # -- ground and work -------------------------------------------------
 
@@ -303,5 +303,11 @@ class Target:
         raise NotApplicableError(f"this pgGit has no function pggit.{calls[0].function}")
 
     def _scalar(self, calls: Sequence[_Call], **arguments: Any) -> Any:
-        row = self.conn.execute(self._choose(calls).statement, arguments).fetchone()
-        return row[0] if row else None
+        values = self._values(self._choose(calls).statement, arguments)
+        return values[0] if values else None
+
+    def _values(
+        self, query: str, arguments: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> list[Any]:
+        with self.conn.cursor(row_factory=tuple_row) as cursor:
+            return [row[0] for row in cursor.execute(query, arguments) if row]
