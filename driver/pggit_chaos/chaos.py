@@ -226,7 +226,10 @@ class Chaos:
 
     @contextmanager
     def hooks(self) -> Iterator[None]:
-        """Have hooks for the block; those that were there before stay."""
+        """Have hooks for the block; those that were there before stay.
+
+        A transaction that the block leaves open takes them out when it commits.
+        """
         with _outliving_rollback(self.conn) as began:
             theirs = self.hooks_installed()
             if not theirs:
@@ -253,6 +256,7 @@ class Chaos:
     def corruption(self, kind: str, seed: int = 0) -> Iterator[Corruption]:
         """Corrupt for the block, and heal whatever happens there.
 
+        A transaction that the block leaves open heals when it commits.
         Raises ChangedSinceError on the way out where the block changed a
         corrupted row: healing would undo that, too.
         """

@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors
+from psycopg.pq import TransactionStatus
+from psycopg.rows import dict_row
 
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.cluster import Cluster
@@ -108,6 +110,24 @@ def test_a_failed_transaction_of_the_block_is_rolled_back(in_transactions: Chaos
     assert _armed(in_transactions) == 0
 
 
+def test_whoever_reads_the_counters_begins_no_transaction(in_transactions: Chaos) -> None:
+    info = in_transactions.conn.info
+    with in_transactions.fault(COMMITS, "off") as fault:
+        assert fault.fired == 0
+        assert info.transaction_status == TransactionStatus.IDLE
+    with in_transactions.paused(COMMITS) as pause:
+        assert pause.release() == 0
+        assert info.transaction_status == TransactionStatus.IDLE
+    assert info.transaction_status == TransactionStatus.IDLE
+
+
+def test_the_callers_row_factory_does_not_matter(chaos: Chaos) -> None:
+    chaos.conn.row_factory = dict_row
+    with chaos.fault(COMMITS, "off") as fault:
+        _commit(chaos)
+    assert (fault.hits, fault.fired) == (1, 0)
+
+
 def test_a_transaction_of_the_caller_is_left_to_the_caller(in_transactions: Chaos) -> None:
     conn = in_transactions.conn
     conn.execute("CREATE TABLE public.mine (i int)")
@@ -174,6 +194,16 @@ def test_hooks_that_were_there_before_stay(chaos: Chaos) -> None:
     with chaos.hooks():
         pass
     assert chaos.hooks_installed()
+
+
+def test_a_rollback_in_the_block_leaves_the_hooks(cluster: Cluster, database: str) -> None:
+    with cluster.connect(database) as conn:
+        chaos = Chaos(conn)
+        with chaos.hooks():
+            conn.rollback()
+            assert chaos.hooks_installed()
+            conn.rollback()
+        assert not chaos.hooks_installed()
 
 
 def test_hooks_are_counted_by_kind(conn: Connection) -> None:
@@ -308,6 +338,23 @@ def test_a_lock_is_held_by_a_session_that_the_server_starts(
     with chaos.lock("pggit.commits"), pytest.raises(errors.LockNotAvailable):
         Target(other).commit("main", "a message")
     Target(other).commit("main", "a message")
+
+
+def test_an_error_under_a_lock_of_the_server_is_the_one_that_is_seen(
+    in_transactions: Chaos, other: Connection
+) -> None:
+    other.execute("CREATE EXTENSION dblink")
+    with pytest.raises(errors.DivisionByZero), in_transactions.lock("pggit.commits"):
+        in_transactions.conn.execute("SELECT 1 / 0")
+    other.execute("SET lock_timeout = '50ms'")
+    Target(other).commit("main", "a message")
+
+
+@pytest.mark.one_version
+def test_what_is_no_connection_is_refused(cluster: Cluster) -> None:
+    with pytest.raises(UsageError) as caught:
+        Chaos(cluster.dsn())  # type: ignore[arg-type]
+    assert "psycopg.Connection" in str(caught.value.hint)
 
 
 def test_disarming_everything_ends_hooks_and_corruptions_too(chaos: Chaos) -> None:
