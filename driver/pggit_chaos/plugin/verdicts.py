@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 
-from pggit_chaos.errors import NotApplicableError
+from pggit_chaos.errors import ChaosError, NotApplicableError
+from pggit_chaos.plugin.experiment import EXPERIMENT, Experiment
+from pggit_chaos.plugin.options import Options
+
+SECTION = "pggit_chaos"
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:  # noqa: ARG001 pytest's signature
     """Skip a test whose fixtures need what this pgGit or this server lacks."""
+    __tracebackhide__ = True
     try:
-        return (yield)
+        yield
     except (NotApplicableError, BaseExceptionGroup) as error:
         _skip_if_not_applicable(error)
         raise
@@ -21,12 +27,56 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """Skip a test that is not applicable; judge one that passed."""
+    """Skip a test that is not applicable; judge what one left that passed."""
+    __tracebackhide__ = True
     try:
         yield
     except (NotApplicableError, BaseExceptionGroup) as error:
         _skip_if_not_applicable(error)
         raise
+    if EXPERIMENT in item.stash:
+        _judge(item, item.stash[EXPERIMENT])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure what was armed, what fired, and what is left."""
+    report = yield
+    if report.failed and call.when != "teardown" and EXPERIMENT in item.stash:
+        from pggit_chaos.plugin import evidence
+
+        report.sections.append((SECTION, evidence.describe(item.stash[EXPERIMENT])))
+    return report
+
+
+def _judge(item: pytest.Item, experiment: Experiment) -> None:
+    from pggit_chaos.plugin import evidence
+
+    options = Options.of(item.config)
+    idle = [armed for armed in experiment.armed if armed.counts is not None and not armed.counts[1]]
+    if options.must_fire and idle:
+        lines = [f"  {evidence.describe_armed(armed)}" for armed in idle]
+        pytest.fail("\n".join(["armed, and never fired:", *lines]), pytrace=False)
+    allowed = _allowed(item)
+    if options.null or allowed == ():
+        return
+    try:
+        found = evidence.new_findings(experiment)
+    except ChaosError as error:
+        pytest.fail(f"fsck could not run when the test was over: {error}", pytrace=False)
+    left = [each for each in found if each.check_id not in (allowed or ())]
+    if left:
+        lines = [f"  {evidence.describe_finding(finding)}" for finding in left]
+        reason = "the test left what fsck finds (mark it may_leave_findings if it should):"
+        pytest.fail("\n".join([reason, *lines]), pytrace=False)
+
+
+def _allowed(item: pytest.Item) -> tuple[str, ...] | None:
+    """Return the checks that may find something; all of them if there is none in it."""
+    marker = item.get_closest_marker("may_leave_findings")
+    return None if marker is None else marker.args
 
 
 def _skip_if_not_applicable(error: BaseException) -> None:
@@ -36,7 +86,7 @@ def _skip_if_not_applicable(error: BaseException) -> None:
         pytest.skip(f"not applicable: {causes[0]}")
 
 
-def _leaves(error: BaseException) -> Generator[BaseException, None, None]:
+def _leaves(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from _leaves(inner)

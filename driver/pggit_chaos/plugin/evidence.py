@@ -1,0 +1,106 @@
+"""What is left in a test's database: faults, lock holds, corruptions, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pggit_chaos.chaos import Chaos
+from pggit_chaos.errors import ChaosError, translated
+from pggit_chaos.plugin.experiment import Armed, Experiment
+from pggit_chaos.plugin.provision import identity
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pggit_chaos.rows import Finding
+
+__all__ = ["describe", "describe_armed", "describe_finding", "new_findings"]
+
+# A test may have left a lock behind, or a server that is busy.
+_PATIENCE = "-c lock_timeout=1s -c statement_timeout=30s"
+_LOCK_NOT_AVAILABLE = "55P03"
+
+_VIEWS = {
+    "armed still:": (
+        """
+        SELECT failpoint, term, scope, state, hits, fired
+          FROM pggit_chaos.fault ORDER BY fault_id
+        """,
+        "{} {} ({}, {}): hit {}, fired {}",
+    ),
+    "lock holds:": (
+        "SELECT mode, target, pid FROM pggit_chaos.lock_hold ORDER BY hold_id",
+        "{} on {} by pid {}",
+    ),
+    "corruptions:": (
+        """
+        SELECT kind, state, rows, relation FROM pggit_chaos.corruption ORDER BY corruption_id
+        """,
+        "{} ({}): {} rows of {}",
+    ),
+}
+_END_TRANSACTIONS = """
+SELECT pg_terminate_backend(pid, 1000)
+  FROM pg_stat_activity
+ WHERE datname = current_database() AND backend_type = 'client backend'
+   AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
+
+
+def describe(experiment: Experiment) -> str:
+    """Return what a reader of a failure report wants to know, as lines of text."""
+    lines = ["armed by the test:", *_indented(map(describe_armed, experiment.armed))]
+    # What a failed test left behind may be anything; that it cannot be read is said.
+    try:
+        with _connected(experiment.conninfo) as conn:
+            for heading, (query, line) in _VIEWS.items():
+                rows = conn.execute(query).fetchall()
+                lines += [heading, *_indented(line.format(*row) for row in rows)]
+        lines += ["fsck:", *_indented(map(describe_finding, new_findings(experiment)))]
+    except ChaosError as error:
+        lines.append(f"the rest could not be read: {error}")
+    return "\n".join(lines)
+
+
+def describe_armed(armed: Armed) -> str:
+    """Say what was armed and what came of it."""
+    counts = armed.counts
+    what = f"{armed.failpoint} {armed.term} ({armed.scope}): "
+    if counts is None:
+        return what + "counters lost with its session or transaction"
+    return what + f"hit {counts[0]}, fired {counts[1]}"
+
+
+def describe_finding(finding: Finding) -> str:
+    """Say what a check found, in a line."""
+    return (
+        f"{finding.severity} {finding.check_id} {finding.relation} {finding.row_identity}: "
+        f"{finding.message}"
+    )
+
+
+def new_findings(experiment: Experiment) -> list[Finding]:
+    """Return what fsck finds that the template did not have."""
+    with _connected(experiment.conninfo) as conn:
+        try:
+            findings = Chaos(conn).fsck()
+        except ChaosError as error:
+            if error.sqlstate != _LOCK_NOT_AVAILABLE:
+                raise
+            conn.execute(_END_TRANSACTIONS)  # the test is over, and so is its work
+            findings = Chaos(conn).fsck()
+    return [each for each in findings if identity(each) not in experiment.known_findings]
+
+
+@contextmanager
+def _connected(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
+    import psycopg
+
+    with translated(), psycopg.connect(conninfo, autocommit=True, options=_PATIENCE) as conn:
+        yield conn
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines] or ["  none"]
