@@ -289,7 +289,7 @@ class Cluster:
         except OSError:
             lines = []
         mine = self._postmaster is not None and lines[:1] == [str(self._postmaster.pid)]
-        return mine and len(lines) >= 8 and lines[7].strip() == "ready"
+        return mine and len(lines) >= 8 and lines[7].strip() in ("ready", "standby")
 
     def _answers(self) -> bool:
         import psycopg

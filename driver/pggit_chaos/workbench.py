@@ -63,8 +63,7 @@ def open_workbench(
         with _connect(choice.dsn) as conn:
             if needs_extension:
                 _require_extension(conn)
-            version = conn.info.server_version // 10000
-            yield Workbench(conn=conn, label=f"{conn.info.dbname} on PostgreSQL {version}")
+            yield Workbench(conn=conn, label=_label(conn))
         return
     with _throwaway(choice, talk) as bench:
         if workload:
@@ -122,6 +121,12 @@ def _connect(dsn: str) -> Iterator[psycopg.Connection[Any]]:
     with conn:
         conn.execute("SET TimeZone = 'UTC'")  # pgGit stores local time
         yield conn
+
+
+def _label(conn: psycopg.Connection[Any]) -> str:
+    version = conn.info.server_version // 10000
+    standby = conn.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone() == (True,)
+    return f"{conn.info.dbname} on PostgreSQL {version}{' (standby)' * standby}"
 
 
 def _require_extension(conn: psycopg.Connection[Any]) -> None:

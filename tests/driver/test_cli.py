@@ -7,8 +7,6 @@ import os
 import pkgutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from xml.etree import ElementTree as ET
 import psycopg
 import pytest
 
+from command_line import CLEAN, COULD_NOT_RUN, FINDINGS, INTERRUPTED, USAGE, rows, run, words
 from pggit_chaos import commands
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.target import Target
@@ -25,38 +24,6 @@ from servers.fleet import Fleet
 pytestmark = pytest.mark.one_version
 
 COMMANDS = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
-CLEAN, FINDINGS, USAGE, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 3, 130
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def _command(*words: object) -> list[str]:
-    return [sys.executable, "-m", "pggit_chaos", *map(str, words)]
-
-
-def _rows(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    """Return the rows of the only list in a JSON document."""
-    document = json.loads(done.stdout)
-    (rows,) = (value for value in document.values() if isinstance(value, list))
-    return rows
-
-
-@pytest.fixture
-def run() -> Run:
-    """Run the command line; whatever comes of it, there is no traceback."""
-
-    def run(*words: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            _command(*words),
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
 
 
 @pytest.fixture
@@ -83,26 +50,26 @@ def bindir(fleet: Fleet, server_version: str) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself_with_an_example(run: Run, command: str) -> None:
+def test_every_command_explains_itself_with_an_example(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == CLEAN
     assert "Example" in done.stdout
     assert f"pggit-chaos {command}" in done.stdout
 
 
-def test_help_lists_every_command(run: Run) -> None:
+def test_help_lists_every_command() -> None:
     text = run("--help").stdout
     assert [command for command in COMMANDS if f"\n  {command} " not in text] == []
 
 
-def test_the_version_is_that_of_the_control_file(run: Run) -> None:
+def test_the_version_is_that_of_the_control_file() -> None:
     from pggit_chaos import extension
 
     assert extension.version() in run("--version").stdout
 
 
 @pytest.mark.parametrize(
-    "words",
+    "asked",
     [
         ["no-such-command"],
         ["fsck", "--no-such-option"],
@@ -115,15 +82,15 @@ def test_the_version_is_that_of_the_control_file(run: Run) -> None:
         ["install"],
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(run: Run, words: list[str]) -> None:
-    done = run(*words)
+def test_what_cannot_be_meant_is_a_usage_error(asked: list[str]) -> None:
+    done = run(*asked)
     assert done.returncode == USAGE
     assert done.stderr
     assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("asked", "said"),
     [
         (["drill", "no_such_kind"], 'corruption kind "no_such_kind" does not exist'),
         (["drill", """it's a "kind\""""], "does not exist"),
@@ -132,8 +99,8 @@ def test_what_cannot_be_meant_is_a_usage_error(run: Run, words: list[str]) -> No
         (["fsck", """it's a "check\""""], "does not exist"),
     ],
 )
-def test_an_unknown_name_is_a_usage_error(run: Run, dsn: str, words: list[str], said: str) -> None:
-    done = run(*words, "--dsn", dsn)
+def test_an_unknown_name_is_a_usage_error(dsn: str, asked: list[str], said: str) -> None:
+    done = run(*asked, "--dsn", dsn)
     assert done.returncode == USAGE
     assert said in done.stderr
 
@@ -141,7 +108,7 @@ def test_an_unknown_name_is_a_usage_error(run: Run, dsn: str, words: list[str], 
 # -- what cannot run -----------------------------------------------------
 
 
-def test_a_dsn_that_does_not_answer_is_said_in_a_line(run: Run, tmp_path: Path) -> None:
+def test_a_dsn_that_does_not_answer_is_said_in_a_line(tmp_path: Path) -> None:
     done = run("fsck", "--dsn", f"host={tmp_path} password=secret")
     assert done.returncode == COULD_NOT_RUN
     assert "no connection" in done.stderr
@@ -149,23 +116,21 @@ def test_a_dsn_that_does_not_answer_is_said_in_a_line(run: Run, tmp_path: Path) 
     assert "secret" not in done.stderr
 
 
-def test_a_database_without_the_extension_says_how_to_install_it(run: Run, bare_dsn: str) -> None:
+def test_a_database_without_the_extension_says_how_to_install_it(bare_dsn: str) -> None:
     done = run("fsck", "--dsn", bare_dsn)
     assert done.returncode == COULD_NOT_RUN
     assert "has no pggit_chaos" in done.stderr
     assert "pggit-chaos install" in done.stderr
 
 
-def test_a_database_without_pggit_is_not_clean(run: Run, bare_dsn: str) -> None:
+def test_a_database_without_pggit_is_not_clean(bare_dsn: str) -> None:
     assert run("install", "--dsn", bare_dsn).returncode == CLEAN
     done = run("fsck", "--dsn", bare_dsn)
     assert done.returncode == COULD_NOT_RUN
     assert "has no pgGit" in done.stderr
 
 
-def test_a_database_that_is_not_enabled_says_what_to_run(
-    run: Run, cluster: Cluster, database: str
-) -> None:
+def test_a_database_that_is_not_enabled_says_what_to_run(cluster: Cluster, database: str) -> None:
     with cluster.connect(database) as conn:
         conn.execute(f'ALTER DATABASE "{database}" RESET pggit_chaos.enabled')
     done = run("drill", "--dsn", cluster.dsn(database))
@@ -173,13 +138,13 @@ def test_a_database_that_is_not_enabled_says_what_to_run(
     assert "SET pggit_chaos.enabled = on" in done.stderr
 
 
-def test_a_directory_that_is_no_checkout_is_said(run: Run, tmp_path: Path) -> None:
+def test_a_directory_that_is_no_checkout_is_said(tmp_path: Path) -> None:
     done = run("doctor", "--pggit-source", tmp_path)
     assert done.returncode == COULD_NOT_RUN
     assert "is no checkout of pgGit" in done.stderr
 
 
-def test_a_directory_without_a_server_is_said(run: Run, tmp_path: Path) -> None:
+def test_a_directory_without_a_server_is_said(tmp_path: Path) -> None:
     done = run("doctor", "--pg-bindir", tmp_path)
     assert done.returncode == COULD_NOT_RUN
     assert 'has no program "postgres"' in done.stderr
@@ -188,7 +153,7 @@ def test_a_directory_without_a_server_is_said(run: Run, tmp_path: Path) -> None:
 # -- commands ------------------------------------------------------------
 
 
-def test_install_status_uninstall_leave_nothing(run: Run, bare_dsn: str) -> None:
+def test_install_status_uninstall_leave_nothing(bare_dsn: str) -> None:
     done = run("install", "--dsn", bare_dsn)
     assert done.returncode == CLEAN
     assert "SET pggit_chaos.enabled = on" in done.stderr
@@ -198,19 +163,19 @@ def test_install_status_uninstall_leave_nothing(run: Run, bare_dsn: str) -> None
     assert run("uninstall", "--dsn", bare_dsn).returncode == COULD_NOT_RUN
 
 
-def test_install_can_opt_in(run: Run, bare_dsn: str) -> None:
+def test_install_can_opt_in(bare_dsn: str) -> None:
     assert run("install", "--dsn", bare_dsn, "--enable").returncode == CLEAN
-    rows = _rows(run("status", "--dsn", bare_dsn, "--format", "json"))
-    assert rows[0]["what"] == "enabled"
-    assert rows[0]["state"] is True
+    listed = rows(run("status", "--dsn", bare_dsn, "--format", "json"))
+    assert listed[0]["what"] == "enabled"
+    assert listed[0]["state"] is True
 
 
-def test_fsck_of_a_healthy_database_is_clean(run: Run, dsn: str) -> None:
+def test_fsck_of_a_healthy_database_is_clean(dsn: str) -> None:
     done = run("fsck", "--dsn", dsn, "--format", "json")
-    assert (done.returncode, _rows(done)) == (CLEAN, [])
+    assert (done.returncode, rows(done)) == (CLEAN, [])
 
 
-def test_fsck_lists_what_it_finds(run: Run, dsn: str) -> None:
+def test_fsck_lists_what_it_finds(dsn: str) -> None:
     with psycopg.connect(dsn) as conn:
         conn.execute("SELECT pggit_chaos.corrupt('commit_parent_dangling')")
     done = run("fsck", "--dsn", dsn, "--format", "junit")
@@ -219,7 +184,7 @@ def test_fsck_lists_what_it_finds(run: Run, dsn: str) -> None:
     assert run("status", "--dsn", dsn).returncode == FINDINGS
 
 
-def test_disarm_disarms_what_other_sessions_have_armed(run: Run, dsn: str) -> None:
+def test_disarm_disarms_what_other_sessions_have_armed(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("SELECT FROM pggit_chaos.install_hooks()")
         conn.execute("SELECT pggit_chaos.arm('pggit.commits.insert.before')")
@@ -229,23 +194,23 @@ def test_disarm_disarms_what_other_sessions_have_armed(run: Run, dsn: str) -> No
     assert run("status", "--dsn", dsn).returncode == CLEAN
 
 
-def test_drill_leaves_the_database_as_it_was(run: Run, dsn: str) -> None:
+def test_drill_leaves_the_database_as_it_was(dsn: str) -> None:
     with psycopg.connect(dsn, autocommit=True) as conn:
         before = conn.execute("SELECT pggit_chaos.state_digest()").fetchone()
         done = run("drill", "--dsn", dsn, "--format", "json")
         assert conn.execute("SELECT pggit_chaos.state_digest()").fetchone() == before
-    rows = _rows(done)
+    listed = rows(done)
     assert done.returncode == CLEAN
-    assert rows
-    assert {(row["detected"], row["healed"]) for row in rows} <= {(True, True), (None, None)}
+    assert listed
+    assert {(row["detected"], row["healed"]) for row in listed} <= {(True, True), (None, None)}
 
 
-def test_drill_takes_names(run: Run, dsn: str) -> None:
+def test_drill_takes_names(dsn: str) -> None:
     done = run("drill", "--dsn", dsn, "commit_parent_dangling", "--format", "json")
-    assert [row["kind"] for row in _rows(done)] == ["commit_parent_dangling"]
+    assert [row["kind"] for row in rows(done)] == ["commit_parent_dangling"]
 
 
-def test_a_drill_that_is_not_detected_is_a_finding(run: Run, dsn: str) -> None:
+def test_a_drill_that_is_not_detected_is_a_finding(dsn: str) -> None:
     with psycopg.connect(dsn) as conn:
         conn.execute("""
             UPDATE pggit_chaos._integrity_check
@@ -254,19 +219,19 @@ def test_a_drill_that_is_not_detected_is_a_finding(run: Run, dsn: str) -> None:
         """)
     done = run("drill", "--dsn", dsn, "commit_parent_dangling", "--format", "json")
     assert done.returncode == FINDINGS
-    assert _rows(done)[0]["detected"] is False
+    assert rows(done)[0]["detected"] is False
 
 
-def test_sweep_takes_statements_and_undoes_everything(run: Run, dsn: str) -> None:
+def test_sweep_takes_statements_and_undoes_everything(dsn: str) -> None:
     statement = "SELECT pggit.commit_changes('main', 'it''s a \"message\"', NULL)"
     with psycopg.connect(dsn, autocommit=True) as conn:
         before = _state(conn)
         done = run("sweep", "--dsn", dsn, statement, "--hits", "--format", "json")
         assert _state(conn) == before
-    rows = _rows(done)
+    listed = rows(done)
     assert done.returncode == CLEAN
-    assert {row["outcome"] for row in rows} == {"surfaced"}
-    assert {row["sqlstate"] for row in rows} == {"40001", "57014"}
+    assert {row["outcome"] for row in listed} == {"surfaced"}
+    assert {row["sqlstate"] for row in listed} == {"40001", "57014"}
 
 
 def _state(conn: psycopg.Connection[Any]) -> list[Any]:
@@ -278,7 +243,7 @@ def _state(conn: psycopg.Connection[Any]) -> list[Any]:
     """).fetchall()
 
 
-def test_a_masked_error_is_a_finding(run: Run, dsn: str) -> None:
+def test_a_masked_error_is_a_finding(dsn: str) -> None:
     with psycopg.connect(dsn) as conn:
         conn.execute("""
             CREATE FUNCTION pggit.careless() RETURNS void LANGUAGE plpgsql AS $$
@@ -290,32 +255,32 @@ def test_a_masked_error_is_a_finding(run: Run, dsn: str) -> None:
         """)
     done = run("sweep", "--dsn", dsn, "SELECT pggit.careless()", "--format", "json")
     assert done.returncode == FINDINGS
-    assert _rows(done)[0]["masked"] >= 1
+    assert rows(done)[0]["masked"] >= 1
 
 
-def test_a_statement_that_fails_by_itself_is_said_to(run: Run, dsn: str) -> None:
+def test_a_statement_that_fails_by_itself_is_said_to(dsn: str) -> None:
     done = run("sweep", "--dsn", dsn, "SELECT nothing_of_the_kind()", "--format", "json")
     assert done.returncode == FINDINGS
-    assert _rows(done)[0]["note"].startswith("fails by itself: 42883")
+    assert rows(done)[0]["note"].startswith("fails by itself: 42883")
 
 
-def test_doctor_names_what_is_missing(run: Run, bare_dsn: str) -> None:
+def test_doctor_names_what_is_missing(bare_dsn: str) -> None:
     done = run("doctor", "--dsn", bare_dsn, "--format", "json")
-    states = {(row["area"], row["item"]): row["state"] for row in _rows(done)}
+    states = {(row["area"], row["item"]): row["state"] for row in rows(done)}
     assert done.returncode == CLEAN
     assert states["extension", "pggit_chaos"] == "missing"
     assert states["pgGit", "schema pggit"] == "missing"
 
 
-def test_doctor_goes_through_pggit_function_by_function(run: Run, dsn: str) -> None:
+def test_doctor_goes_through_pggit_function_by_function(dsn: str) -> None:
     done = run("doctor", "--dsn", dsn, "--format", "json")
-    states = {row["item"]: row["state"] for row in _rows(done)}
+    states = {row["item"]: row["state"] for row in rows(done)}
     assert states["pggit.commit_changes(text,text,text)"] == "present"
     assert states["pggit.merge(text,text,text)"] == "missing"
     assert states["opt-in"] == "enabled"
 
 
-def test_demo_ends_in_two_tables(run: Run, bindir: Path) -> None:
+def test_demo_ends_in_two_tables(bindir: Path) -> None:
     done = run("demo", "--pg-bindir", bindir, "--format", "json")
     tables = json.loads(done.stdout)
     assert done.returncode == CLEAN, done.stdout
@@ -325,7 +290,7 @@ def test_demo_ends_in_two_tables(run: Run, bindir: Path) -> None:
 
 
 @pytest.mark.parametrize("format_name", ["table", "json", "junit", "markdown"])
-def test_data_goes_to_stdout_and_talk_to_stderr(run: Run, dsn: str, format_name: str) -> None:
+def test_data_goes_to_stdout_and_talk_to_stderr(dsn: str, format_name: str) -> None:
     done = run("status", "--dsn", dsn, "--format", format_name)
     assert "enabled" in done.stdout
     assert "enabled" not in done.stderr
@@ -337,7 +302,7 @@ def test_data_goes_to_stdout_and_talk_to_stderr(run: Run, dsn: str, format_name:
 
 def test_ctrl_c_exits_130_and_leaves_nothing(bindir: Path) -> None:
     with subprocess.Popen(
-        _command("sweep", "--pg-bindir", bindir),
+        words("sweep", "--pg-bindir", bindir),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -365,11 +330,11 @@ def _server_of(process: subprocess.Popen[str]) -> Path:
     raise AssertionError("it ended before it was interrupted")
 
 
-def test_a_closed_pipe_is_no_error(run: Run, dsn: str) -> None:
+def test_a_closed_pipe_is_no_error(dsn: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        _command("doctor", "--dsn", dsn),
+        words("doctor", "--dsn", dsn),
         stdout=writer,
         stderr=subprocess.PIPE,
         text=True,
