@@ -1,0 +1,114 @@
+"""Sessions that do something at the same time, and what became of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psycopg
+
+if TYPE_CHECKING:
+    from pggit_chaos.target import Target
+
+__all__ = ["Crowd", "Running", "errors", "sqlstates"]
+
+T = TypeVar("T")
+Connection = psycopg.Connection[Any]
+
+PATIENCE = 20.0  # seconds
+_BLOCKED = "SELECT cardinality(pg_catalog.pg_blocking_pids(%s)) > 0"
+
+
+class Running:
+    """Work that goes on in a session of its own."""
+
+    def __init__(self, future: Future[Any], conn: Connection, watcher: Connection) -> None:
+        self.pid = conn.info.backend_pid
+        self._future = future
+        self._watcher = watcher
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._future.done()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether it waits for a lock that another session holds."""
+        row = self._watcher.execute(_BLOCKED, (self.pid,)).fetchone()
+        return row is not None and bool(row[0])
+
+    def settle(self) -> bool:
+        """Return when it is done, or waits for a lock; answer whether it is done."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.done and not self.blocked:
+            if time.monotonic() > deadline:
+                raise TimeoutError("it neither ends nor waits for a lock")
+            time.sleep(0.002)
+        return self.done
+
+    def result(self) -> Any:
+        """Return what the work returned; raise what it raised."""
+        return self._future.result(PATIENCE)
+
+    def outcome(self) -> Any:
+        """Return what the work returned, or the psycopg.Error that it raised."""
+        try:
+            return self.result()
+        except psycopg.Error as error:
+            return error
+
+
+class Crowd:
+    """Makes sessions by ``connect(autocommit=...)``, which also closes them.
+
+    What a session meets as a ``psycopg.Error`` is an outcome like others, not
+    raised: in a race somebody may have to lose.  All else is raised.
+    """
+
+    def __init__(self, connect: Callable[..., Connection]) -> None:
+        self._connect = connect
+        self._watcher = connect(autocommit=True)
+
+    def together(self, *works: Callable[[Target], Any]) -> list[Any]:
+        """Begin all works at once, each in an autocommit session; return their outcomes."""
+        from pggit_chaos.target import Target
+
+        targets = [Target(self._connect(autocommit=True)) for _ in works]
+        barrier = Barrier(len(works))
+
+        def one(work: Callable[[Target], Any], target: Target) -> Any:
+            barrier.wait(PATIENCE)
+            try:
+                return work(target)
+            except psycopg.Error as error:
+                return error
+
+        with ThreadPoolExecutor(len(works)) as pool:
+            outcomes = list(pool.map(one, works, targets))
+        for target in targets:
+            target.conn.close()
+        return outcomes
+
+    @contextmanager
+    def running(self, work: Callable[[Target], Any], *, session: Any = None) -> Iterator[Running]:
+        """Do a work beside the block, which has to let it end."""
+        from pggit_chaos.target import Target
+
+        conn = session if session is not None else self._connect(autocommit=True)
+        with ThreadPoolExecutor(1) as pool:
+            yield Running(pool.submit(work, Target(conn)), conn, self._watcher)
+
+
+def errors(outcomes: Sequence[Any]) -> list[psycopg.Error]:
+    """Return the errors among outcomes."""
+    return [outcome for outcome in outcomes if isinstance(outcome, psycopg.Error)]
+
+
+def sqlstates(outcomes: Sequence[Any]) -> list[str | None]:
+    """Return the SQLSTATEs of the errors among outcomes, sorted."""
+    return sorted((error.sqlstate for error in errors(outcomes)), key=str)

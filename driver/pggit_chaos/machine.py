@@ -1,0 +1,187 @@
+"""A Hypothesis state machine: ordinary work in any order, undone and struck, beside the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pggit_chaos import strategies
+from pggit_chaos.chaos import Chaos
+from pggit_chaos.model import ROOT
+from pggit_chaos.oracle import departures, observe, perform
+from pggit_chaos.plans import FaultPlan, Operation
+from pggit_chaos.target import Target
+
+if TYPE_CHECKING:
+    from hypothesis import settings
+
+__all__ = ["Ground", "PgGitMachine", "run"]
+
+# Where ordinary work writes: a fault elsewhere would never fire.
+_FAILPOINTS = """
+SELECT f.failpoint
+  FROM pggit_chaos.failpoint AS f
+ WHERE f.kind = 'table'
+   AND f.phase IN ('before', 'after')
+   AND f.object ~ '^pggit\\.(branches|commits|objects|history)$'
+ ORDER BY f.failpoint
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """Where a machine does its work.
+
+    ``connect`` returns an autocommit connection to a pristine database with
+    hooks, for each sequence.  Without ``crash`` it may be the same every time:
+    all is done in a transaction that is rolled back.  ``crash`` ends the server
+    and returns when it has recovered; then the work is committed.
+    """
+
+    connect: Callable[[], psycopg.Connection[Any]]
+    crash: Callable[[], None] | None = None
+
+
+class PgGitMachine(RuleBasedStateMachine):
+    """Any sequence of operations; see ``run``."""
+
+    ground: Ground
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._exits = ExitStack()
+
+    @initialize()
+    def begin(self) -> None:
+        """Take the database as it is found."""
+        self.conn = self.ground.connect()
+        if self.ground.crash is None:
+            self._exits.enter_context(self.conn.transaction(force_rollback=True))
+        self.chaos = Chaos(self.conn)
+        self.failpoints = [row[0] for row in self.conn.execute(_FAILPOINTS)]
+        self.findings = self._findings()
+        self.model = observe(self.conn)
+        self._mine = set(self.model.records)
+
+    # -- what happens ----------------------------------------------------
+
+    @rule(data=st.data())
+    def work(self, data: st.DataObject) -> None:
+        """Do something."""
+        operation = self._draw(data)
+        with self.conn.transaction():
+            perform(self.target, operation)
+        self.model.apply(operation)
+
+    @rule(data=st.data())
+    def undo(self, data: st.DataObject) -> None:
+        """Do something, and roll it back."""
+        operation = self._draw(data)
+        with self.conn.transaction(force_rollback=True):
+            perform(self.target, operation)
+
+    @rule(data=st.data())
+    def strike(self, data: st.DataObject) -> None:
+        """Do something while a fault is armed: it is done, or it fails as the fault says."""
+        operation = self._draw(data)
+        plan = data.draw(strategies.fault_plans(self.failpoints, max_hit=3), label="fault")
+        seen = self._attempt(operation, plan)
+        if seen is None:
+            self.model.apply(operation)
+
+    @precondition(lambda self: self.ground.crash is not None)
+    @rule(data=st.data(), committed=st.booleans())
+    def crash(self, data: st.DataObject, committed: bool) -> None:
+        """Let the server die, in the middle of something or right behind its COMMIT."""
+        assert self.ground.crash is not None
+        operation = self._draw(data)
+        self.conn.execute("BEGIN")
+        perform(self.target, operation)
+        if committed:
+            self.conn.execute("COMMIT")
+            self.model.apply(operation)
+        self.ground.crash()
+        self.conn.close()
+        self.conn = self.ground.connect()
+        self.chaos = Chaos(self.conn)
+        self.model.current = ROOT  # which branch a session is on ends with it
+
+    # -- what holds ------------------------------------------------------
+
+    @invariant()
+    def it_is_as_promised(self) -> None:
+        """Hold what the model holds."""
+        if not hasattr(self, "model"):
+            return  # before the first step
+        wrong = departures(self.model, observe(self.conn))
+        assert not wrong, "pgGit broke its promises:\n  " + "\n  ".join(wrong)
+
+    def teardown(self) -> None:
+        """Look for damage, and undo all of it."""
+        with self._exits:
+            if hasattr(self, "model") and not self.conn.broken:
+                new = self._findings() - self.findings
+                assert not new, f"fsck found what was not there before: {sorted(new)}"
+
+    # -- how it is done --------------------------------------------------
+
+    @property
+    def target(self) -> Target:
+        """What pgGit can do, over the present connection."""
+        return Target(self.conn)
+
+    def _draw(self, data: st.DataObject) -> Operation:
+        return data.draw(strategies.operations(self.model), label="operation")
+
+    def _attempt(self, operation: Operation, plan: FaultPlan | None) -> psycopg.Error | None:
+        """Do an operation under a fault; return the injected error, if there was one."""
+        if plan is None:
+            with self.conn.transaction():
+                perform(self.target, operation)
+            return None
+        seen: psycopg.Error | None = None
+        with plan.armed(self.chaos) as fault:
+            try:
+                with self.conn.transaction():
+                    perform(self.target, operation)
+            except psycopg.Error as error:
+                seen = error
+            fired = fault.fired
+        note(f"fired: {fired}")
+        _judge(plan, fired, seen)
+        return seen
+
+    def _findings(self) -> set[tuple[str, str]]:
+        return {(finding.check_id, finding.row_identity or "") for finding in self.chaos.fsck()}
+
+
+def _judge(plan: FaultPlan, fired: int, seen: psycopg.Error | None) -> None:
+    if seen is None:
+        assert not fired, f"pgGit swallowed {plan.action} at {plan.failpoint} and went on"
+        return
+    if not fired:
+        raise seen
+    assert seen.sqlstate == plan.sqlstate, (
+        f"{plan.failpoint} was struck by {plan.sqlstate}, and the caller saw {seen.sqlstate}:"
+        f" no caller can act on that ({seen})"
+    )
+
+
+def run(ground: Ground, settings: settings | None = None) -> None:
+    """Run the machine on a ground; what Hypothesis finds is raised."""
+    machine = type("PgGitMachine", (PgGitMachine,), {"ground": ground})
+    run_state_machine_as_test(machine, settings=settings)
