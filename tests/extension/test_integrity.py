@@ -74,6 +74,20 @@ DAMAGE = {
     "trigger_disabled": "ALTER TABLE pggit.history DISABLE TRIGGER ALL",
     "sequence_behind": "ALTER SEQUENCE pggit.objects_id_seq RESTART WITH 2",
     "trinity_sequence_behind": "SELECT setval('pggit.trinity_id_seq', 1)",
+    "function_missing": "DROP FUNCTION pggit.checkout_branch(text)",
+    "function_shadowed": """
+        CREATE FUNCTION public.get_version(text) RETURNS integer LANGUAGE sql RETURN 1""",
+    "row_security_enabled": "ALTER TABLE pggit.history ENABLE ROW LEVEL SECURITY",
+    "privilege_missing": "REVOKE INSERT ON pggit.commits FROM CURRENT_USER",
+    "object_gone": """
+        INSERT INTO pggit.objects (object_type, schema_name, object_name)
+        VALUES ('TABLE', 'public', 'a phantom')""",
+    "object_untracked": "CREATE TABLE public.unseen (id integer)",
+    "trinity_malformed": "UPDATE pggit.commits SET hash = left(hash, -1) WHERE id = 1",
+    "data_branch_view_missing": 'CREATE TABLE pggit_base."_pggit_main_a table" ()',
+    "data_branch_route_missing": """
+        CREATE TABLE pggit_base._pggit_main_routed ();
+        CREATE VIEW public.routed AS SELECT FROM pggit_base._pggit_main_routed""",
     "trinity_time_mismatch": """
         UPDATE pggit.commits SET hash = '99999999999999999999-' || right(hash, 15) WHERE id = 1""",
 }
