@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pggit_chaos.chaos import Chaos
 from pggit_chaos.errors import UsageError
 from pggit_chaos.retry import with_retry
 
@@ -20,6 +19,12 @@ __all__ = ["ChaosInjector", "ConnectionFailure", "Snapshot"]
 
 _PATIENCE = 10_000  # milliseconds
 _TERMINATE = "SELECT pg_catalog.pg_terminate_backend(%s, %s)"
+_DIGESTS = """
+SELECT d.relation, d.digest
+  FROM pggit_chaos.digest() AS d
+  LEFT JOIN pg_catalog.pg_class AS c ON c.oid = pg_catalog.to_regclass(d.relation)
+ WHERE c.relkind IS DISTINCT FROM 'S'
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +100,11 @@ class ChaosInjector:
     with_retry: Final = staticmethod(with_retry)
 
     def snapshot(self) -> Snapshot:
-        """Return pgGit's logical state as everybody sees it now: of what is committed."""
-        digests = Chaos(self._watching()).digest()
-        return Snapshot(digests={each.relation: each.digest for each in digests})
+        """Return pgGit's logical state as everybody sees it now: of what is committed.
+
+        Sequences are not in it: a rollback does not turn them back.
+        """
+        return Snapshot(digests=dict(self._watching().execute(_DIGESTS).fetchall()))
 
     def _watching(self) -> psycopg.Connection[Any]:
         if self._observer is None:

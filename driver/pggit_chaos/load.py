@@ -73,9 +73,10 @@ class LoadGenerator:
         """Let each worker do the work ``count`` times, or as often as it can for a duration.
 
         The work is called with the worker's own connection and with a number that
-        no other call gets.  Where it raises a psycopg.Error, that is counted and
-        rolled back, and the connection is replaced where it was lost; any other
-        error ends the load.  All begin at the same moment, connected.
+        no other call gets, and is then committed.  Where that raises a
+        psycopg.Error, it is counted and rolled back, and the connection is replaced
+        where it was lost; any other error ends the load.  All begin at the same
+        moment, connected.
         """
         if (count is None) == (duration is None):
             raise UsageError("a load needs either a count or a duration")
@@ -129,6 +130,7 @@ class _Worker:
         begun = time.monotonic()
         try:
             work(self._conn, number)
+            self._conn.commit()
         except psycopg.Error as error:
             outcome = error.sqlstate or LOST
             self.tally.first.setdefault(outcome, error)
