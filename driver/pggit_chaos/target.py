@@ -105,6 +105,20 @@ _INCREMENT_VERSION = (
         " %(description)s::text, NULL::jsonb, NULL::text)",
     ),
 )
+_COMMIT_AS = (
+    _Call(
+        function="commit_changes(text,text,text)",
+        statement="SELECT pggit.commit_changes(%(branch)s::text, %(message)s::text, %(id)s::text)",
+    ),
+)
+_NEXT_VERSION = (
+    _Call(
+        function="increment_version(integer,integer,integer,text)",
+        statement="SELECT n.major, n.minor, n.patch, n.full_version"
+        " FROM pggit.increment_version(%(major)s::integer, %(minor)s::integer,"
+        " %(patch)s::integer, %(part)s::text) AS n",
+    ),
+)
 _TRINITY_ID = (
     _Call(function="generate_trinity_id()", statement="SELECT pggit.generate_trinity_id()"),
 )
@@ -188,6 +202,10 @@ class Target:
         """Commit to a branch; return the commit's hash or id."""
         return str(self._scalar(_COMMIT, branch=branch, message=message))
 
+    def commit_as(self, branch: str, message: str, id_: str) -> str:
+        """Commit to a branch under an ID of the caller's own; return the commit's hash."""
+        return str(self._scalar(_COMMIT_AS, branch=branch, message=message, id=id_))
+
     def create_branch(self, branch: str, *, parent: str = "main", copy_data: bool = False) -> int:
         """Create a branch; return its id."""
         return int(self._scalar(_CREATE_BRANCH, branch=branch, parent=parent, copy_data=copy_data))
@@ -241,6 +259,15 @@ class Target:
                 description=description,
             )
         )
+
+    def next_version(
+        self, major: int, minor: int, patch: int, part: str
+    ) -> tuple[int, int, int, str] | None:
+        """Return the semantic version that follows, and how it is written; nothing is stored."""
+        call = self._choose(_NEXT_VERSION)
+        arguments = {"major": major, "minor": minor, "patch": patch, "part": part}
+        with self.conn.cursor(row_factory=tuple_row) as cursor:
+            return cursor.execute(call.statement, arguments).fetchone()
 
     def object_id(self, table: str, *, branch: str = "main") -> int:
         """Return the id under which pgGit knows a table of schema public."""

@@ -36,6 +36,14 @@ def test_a_commit_is_recorded(conn: Connection) -> None:
     assert row == ("what was done",)
 
 
+def test_a_commit_has_the_id_that_the_caller_names(conn: Connection) -> None:
+    assert Target(conn).commit_as("main", "m", "an ID of my own") == "an ID of my own"
+
+
+def test_the_version_that_follows_is_asked_for(conn: Connection) -> None:
+    assert Target(conn).next_version(1, 2, 3, "minor") == (1, 3, 0, "1.3.0")
+
+
 def test_branches_are_created_merged_and_deleted(conn: Connection) -> None:
     target = Target(conn)
     target.create_branch("chaos/a")
