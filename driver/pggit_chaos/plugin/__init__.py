@@ -34,11 +34,13 @@ MARKERS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
     options.add(parser)
 
 
 @pytest.hookimpl(tryfirst=True)  # before Hypothesis looks for the profile that it was told
 def pytest_configure(config: pytest.Config) -> None:
+    """Add the markers, and the profiles if one of them was asked for."""
     if config.getoption("--hypothesis-profile", None) in levels.LEVELS:
         levels.register()
     for marker in MARKERS:

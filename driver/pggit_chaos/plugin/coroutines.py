@@ -6,13 +6,15 @@ Tests that another plugin was asked to run are left to it.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+
+if TYPE_CHECKING:
+    import asyncio
 
 _OTHERS = ("asyncio", "anyio", "trio")
 
@@ -20,15 +22,17 @@ _OTHERS = ("asyncio", "anyio", "trio")
 @pytest.fixture
 def async_runner() -> Iterator[asyncio.Runner]:
     """The asyncio.Runner of this test: ``async_runner.run(coroutine)``."""
+    import asyncio
+
     with asyncio.Runner() as runner:
         yield runner
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let a coroutine test have its runner."""
-    if isinstance(item, pytest.Function) and _is_ours(item):
-        if "async_runner" not in item.fixturenames:
-            item.fixturenames.append("async_runner")
+    ours = isinstance(item, pytest.Function) and _is_ours(item)
+    if ours and "async_runner" not in item.fixturenames:
+        item.fixturenames.append("async_runner")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -36,7 +40,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a coroutine test, or each example of one that Hypothesis calls."""
     if not _is_ours(pyfuncitem):
         return None
-    runner: asyncio.Runner = pyfuncitem.funcargs["async_runner"]
+    runner = cast("asyncio.Runner", pyfuncitem.funcargs["async_runner"])
     function = pyfuncitem.obj
     if hasattr(function, "hypothesis"):
         inner = function.hypothesis.inner_test

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pggit_chaos.plugin import provision
+from pggit_chaos.plugin import provision, servers
 from pggit_chaos.plugin.experiment import EXPERIMENT, Experiment
 from pggit_chaos.plugin.options import Options
 from pggit_chaos.plugin.provision import Provision
 
 if TYPE_CHECKING:
+    import asyncio
+
     import psycopg
     import psycopg_pool
 
@@ -67,7 +68,7 @@ def fresh_cluster(chaos_provision: Provision) -> Iterator[Callable[..., Cluster]
     with ExitStack() as stack:
 
         def make(**arguments: Any) -> Cluster:
-            cluster = provision.open_cluster(options, **arguments)
+            cluster = servers.open_cluster(options, **arguments)
             stack.callback(cluster.close)
             cluster.create_database(DATABASE)
             provision.make_target(cluster.dsn(DATABASE), options)
@@ -250,9 +251,7 @@ def temp_table(sync_conn: psycopg.Connection[Any]) -> str:
 
 
 @pytest.fixture
-def async_temp_table(
-    async_conn: psycopg.AsyncConnection[Any], async_runner: asyncio.Runner
-) -> str:
+def async_temp_table(async_conn: psycopg.AsyncConnection[Any], async_runner: asyncio.Runner) -> str:
     """As ``temp_table``, for ``async_conn``."""
     async_runner.run(_execute(async_conn, _TABLE))
     return TABLE

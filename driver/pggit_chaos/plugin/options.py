@@ -61,6 +61,11 @@ class Options:
     null: bool = False
     must_fire: bool = False
 
+    @property
+    def reference(self) -> bool:
+        """Whether the target is the reference target, spoilt or not."""
+        return self.dsn is None and self.pggit_source is None and not self.null
+
     @classmethod
     def of(cls, config: pytest.Config) -> Options:
         """Read them; raise UsageError where two of them exclude each other."""

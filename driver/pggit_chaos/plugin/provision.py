@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from pggit_chaos.errors import NotApplicableError
+from pggit_chaos import sabotage
+from pggit_chaos.errors import ChaosError, NotApplicableError
+from pggit_chaos.plugin import servers
 from pggit_chaos.plugin.options import Options
+from pggit_chaos.plugin.servers import NamedServer, Server, ThrowawayServer
 
 if TYPE_CHECKING:
     import psycopg
@@ -16,20 +19,7 @@ if TYPE_CHECKING:
     from pggit_chaos.cluster import Cluster
     from pggit_chaos.rows import Finding
 
-__all__ = ["Provision", "identity", "make_target", "open_cluster", "put_in_hooks"]
-
-# Autovacuum would come and go between two looks at the same statistics, and a
-# test that waits for a deadlock need not wait a second.
-SETTINGS = {"autovacuum": "off", "max_connections": "200", "deadlock_timeout": "100ms"}
-
-
-class Server(Protocol):
-    """A server on which databases can be made."""
-
-    def dsn(self, dbname: str) -> str: ...
-    def clone(self, name: str, template: str | None) -> None: ...
-    def drop(self, name: str) -> None: ...
-    def close(self) -> None: ...
+__all__ = ["Provision", "check", "identity", "make_target", "put_in_hooks"]
 
 
 class Provision:
@@ -40,6 +30,7 @@ class Provision:
         self.server: Server | None = None
         self.findings: frozenset[tuple[str, str]] = frozenset()
         self._templates: dict[bool, str] = {}
+        self._failure: ChaosError | None = None
         self._numbers = itertools.count(1)
 
     def close(self) -> None:
@@ -59,8 +50,8 @@ class Provision:
 
     def make(self, *, hooked: bool) -> str:
         """Make a pristine database; return its conninfo."""
-        name = self._clone(self._template(hooked=hooked))
-        return self._server().dsn(name)
+        template = self._template(hooked=hooked)
+        return self._server().dsn(self._server().clone(template, next(self._numbers)))
 
     def drop(self, conninfo: str) -> None:
         """Drop a database, and with it whoever is still connected."""
@@ -70,97 +61,56 @@ class Provision:
 
     def _server(self) -> Server:
         if self.server is None:
-            self.server = ThrowawayServer(self.options)
+            kind = ThrowawayServer if self.options.dsn is None else NamedServer
+            self.server = kind(self.options)
         return self.server
 
-    def _clone(self, template: str | None) -> str:
-        name = f"pggit_chaos_{next(self._numbers)}"
-        self._server().clone(name, template)
-        return name
-
     def _template(self, *, hooked: bool) -> str:
+        """Return the template's name; where it cannot be made, that is tried only once."""
+        if self._failure is not None:
+            raise self._failure
         if hooked not in self._templates:
             make = self._make_hooked if hooked else self._make_plain
-            self._templates[hooked] = make()
+            try:
+                self._templates[hooked] = make()
+            except ChaosError as error:
+                for note in (error.detail, error.hint):
+                    if note is not None:
+                        error.add_note(note)
+                self._failure = error
+                raise
         return self._templates[hooked]
 
     def _make_plain(self) -> str:
-        name = self._clone(None)
+        name = self._server().make(next(self._numbers))
         dsn = self._server().dsn(name)
         make_target(dsn, self.options)
         self.findings = frozenset() if self.options.null else _findings(dsn)
         return name
 
     def _make_hooked(self) -> str:
-        name = self._clone(self._template(hooked=False))
+        template = self._template(hooked=False)
+        name = self._server().clone(template, next(self._numbers))
         put_in_hooks(self._server().dsn(name))
         return name
 
 
-class ThrowawayServer:
-    """A server of this session's own."""
+def check(options: Options) -> None:
+    """Raise the ChaosError that would be met later, before anything is started."""
+    from pggit_chaos import binaries, pggit_source
 
-    def __init__(self, options: Options) -> None:
-        self.cluster = open_cluster(options)
-        self._admin: psycopg.Connection[Any] | None = None
-
-    def dsn(self, dbname: str) -> str:
-        """Return the conninfo of a database."""
-        return self.cluster.dsn(dbname)
-
-    def clone(self, name: str, template: str | None) -> None:
-        """Make a database from a template, enabled."""
-        from psycopg import sql
-
-        admin = self._administrator()
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-        source = sql.Identifier(template or "template1")
-        admin.execute(create.format(sql.Identifier(name), source))
-        enable = sql.SQL("ALTER DATABASE {} SET pggit_chaos.enabled = on")
-        admin.execute(enable.format(sql.Identifier(name)))
-
-    def drop(self, name: str) -> None:
-        """Drop a database, and with it whoever is still connected."""
-        from psycopg import sql
-
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-        self._administrator().execute(drop.format(sql.Identifier(name)))
-
-    def close(self) -> None:
-        """Stop the server and remove it."""
-        if self._admin is not None:
-            self._admin.close()
-        self.cluster.close()
-
-    def _administrator(self) -> psycopg.Connection[Any]:
-        """Return a living connection: a test may have crashed the server."""
-        import psycopg
-
-        if not self.cluster.running:
-            self.cluster.start()
-        if self._admin is not None:
-            try:
-                self._admin.execute("SELECT")
-            except psycopg.OperationalError:
-                self._admin.close()
-                self._admin = None
-        if self._admin is None:
-            self._admin = self.cluster.connect(autocommit=True)
-        return self._admin
-
-
-def open_cluster(options: Options, **arguments: Any) -> Cluster:
-    """Return a running throwaway server, to be closed by the caller."""
-    from pggit_chaos import binaries
-    from pggit_chaos.cluster import Cluster
-
-    settings = {**SETTINGS, **(arguments.pop("settings", None) or {})}
-    programs = arguments.pop("programs", None) or binaries.find(options.pg_bindir)
-    return Cluster(programs=programs, settings=settings, **arguments).__enter__()
+    if options.dsn is not None:
+        servers.check(options.dsn)
+        return
+    binaries.find(options.pg_bindir)
+    if options.pggit_source is not None:
+        pggit_source.installer_files(options.pggit_source)
+    if options.sabotage is not None:
+        sabotage.find(options.sabotage)
 
 
 def make_target(dsn: str, options: Options) -> None:
-    """Put the chosen pgGit and the extension into an empty database."""
+    """Put the chosen pgGit and the extension into a database, where they are not there yet."""
     from pggit_chaos import extension, pggit_source, reference
     from pggit_chaos.target import Target
 
@@ -169,15 +119,28 @@ def make_target(dsn: str, options: Options) -> None:
     with _connection(dsn) as conn:
         if options.null:
             conn.execute("CREATE SCHEMA pggit")
-        elif options.pggit_source is None:
+        elif options.reference:
             reference.load(conn)
         if options.sabotage is not None:
-            _sabotage(conn, options.sabotage)
-        extension.install(conn)
+            sabotage.apply(conn, sabotage.find(options.sabotage))
+        _add_dblink(conn)
+        if extension.installation(conn) is None:
+            extension.install(conn)
         if not options.null:
             # Released pgGits fail at their first branch; that is known, and
             # would fail every test that makes one.
             Target(conn).workload(steps=0)
+
+
+def _add_dblink(conn: psycopg.Connection[Any]) -> None:
+    """Let lock holds have a session, where the server can: dblink is in most packages."""
+    available = "SELECT FROM pg_available_extensions WHERE name = 'dblink'"
+    if conn.execute(available).fetchone() is None:
+        return
+    with conn.transaction():
+        # pgGit would track what is not the test's.
+        conn.execute("SET LOCAL session_replication_role = replica")
+        conn.execute("CREATE EXTENSION IF NOT EXISTS dblink")
 
 
 def put_in_hooks(dsn: str) -> None:
@@ -188,13 +151,6 @@ def put_in_hooks(dsn: str) -> None:
     with _connection(dsn) as conn:
         extension.enable(conn)
         Chaos(conn).install_hooks()
-
-
-def _sabotage(conn: psycopg.Connection[Any], name: str) -> None:
-    from importlib import import_module
-
-    sabotage = import_module("pggit_chaos.sabotage")
-    sabotage.apply(conn, sabotage.find(name))
 
 
 def _findings(dsn: str) -> frozenset[tuple[str, str]]:

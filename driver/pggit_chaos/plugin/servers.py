@@ -1,0 +1,259 @@
+"""The two kinds of servers on which tests get their databases: thrown away, or named by a DSN."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING, Any, Final, LiteralString, Protocol
+
+from pggit_chaos.errors import (
+    NotInstalledError,
+    PrivilegeError,
+    ServerError,
+    UsageError,
+)
+from pggit_chaos.plugin.options import Options
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pggit_chaos.cluster import Cluster
+
+__all__ = ["NamedServer", "Server", "ThrowawayServer", "check", "open_cluster"]
+
+# Autovacuum would come and go between two looks at the same statistics, and a
+# test that waits for a deadlock need not wait a second.
+SETTINGS: Final = {"autovacuum": "off", "max_connections": "200", "deadlock_timeout": "100ms"}
+
+CONNECT_TIMEOUT: Final = 10  # seconds
+# What we make on a server of somebody else's has a name that shows whose it is.
+_OURS = re.compile(r"pggit_chaos_(?P<token>[0-9a-f]{8})_\d+")
+_LOCK_CLASS: Final = 1346848579  # 'PGCC': keeps our advisory locks apart from others'
+
+_DATABASES = """
+SELECT datname FROM pg_database WHERE datname LIKE 'pggit\\_chaos\\_%'
+   AND pg_has_role(datdba, 'MEMBER')
+"""
+_RIGHTS = """
+SELECT r.rolsuper OR r.rolcreatedb,
+       r.rolsuper OR d.datistemplate OR pg_has_role(d.datdba, 'MEMBER'),
+       current_user
+  FROM pg_roles AS r, pg_database AS d
+ WHERE r.rolname = current_user AND d.datname = current_database()
+"""
+_HAS_PGGIT = "SELECT FROM pg_namespace WHERE nspname = 'pggit'"
+_OTHERS = """
+SELECT count(*), string_agg(DISTINCT format('%s (%s, pid %s)', usename,
+           COALESCE(NULLIF(application_name, ''), 'no name'), pid), ', ')
+  FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+
+
+class Server(Protocol):
+    """A server on which databases can be made."""
+
+    def dsn(self, dbname: str) -> str:
+        """Return the conninfo of a database."""
+
+    def make(self, number: int) -> str:
+        """Make the database that pgGit and the extension are to be put into."""
+
+    def clone(self, template: str, number: int) -> str:
+        """Make a copy of a database that was made here, enabled; return its name."""
+
+    def drop(self, name: str) -> None:
+        """Drop a database, and with it whoever is still connected."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
+class ThrowawayServer:
+    """A server of this session's own."""
+
+    def __init__(self, options: Options) -> None:
+        self.cluster = open_cluster(options)
+        self._admin: psycopg.Connection[Any] | None = None
+
+    def dsn(self, dbname: str) -> str:
+        """Return the conninfo of a database."""
+        return self.cluster.dsn(dbname)
+
+    def make(self, number: int) -> str:
+        """Make an empty database."""
+        return self.clone("template1", number)
+
+    def clone(self, template: str, number: int) -> str:
+        """Copy a database by its files; nothing is written to a disk that must be waited for."""
+        name = f"chaos_{number}"
+        _create(self._administrator(), name, template, "STRATEGY file_copy")
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database, and with it whoever is still connected."""
+        _drop(self._administrator(), name)
+
+    def close(self) -> None:
+        """Stop the server and remove it."""
+        if self._admin is not None:
+            self._admin.close()
+        self.cluster.close()
+
+    def _administrator(self) -> psycopg.Connection[Any]:
+        """Return a living connection: a test may have crashed the server."""
+        import psycopg
+
+        if not self.cluster.running:
+            self.cluster.start()
+        if self._admin is not None:
+            try:
+                self._admin.execute("SELECT")
+            except psycopg.OperationalError:
+                self._admin.close()
+                self._admin = None
+        if self._admin is None:
+            self._admin = self.cluster.connect(autocommit=True)
+        return self._admin
+
+
+class NamedServer:
+    """The server of a DSN.  Its database is copied, and never written to.
+
+    The copies carry a token in their names whose advisory lock this session
+    holds: what a session left that was killed, the next one removes.
+    """
+
+    def __init__(self, options: Options) -> None:
+        assert options.dsn is not None
+        self._dsn = options.dsn
+        self._source = check(options.dsn)
+        self._token = secrets.token_hex(4)
+        self._made: set[str] = set()
+        self._admin = _connect(self._dsn, dbname="postgres")
+        self._admin.execute("SELECT pg_advisory_lock(%s, %s)", _lock_of(self._token))
+        self._remove_abandoned()
+
+    def dsn(self, dbname: str) -> str:
+        """Return the conninfo of a database."""
+        from psycopg.conninfo import make_conninfo
+
+        return make_conninfo(self._dsn, dbname=dbname)
+
+    def make(self, number: int) -> str:
+        """Copy the database of the DSN."""
+        import psycopg
+
+        try:
+            return self.clone(self._source, number)
+        except psycopg.errors.ObjectInUse as error:
+            raise _in_use(self._source, error.diag.message_detail) from error
+
+    def clone(self, template: str, number: int) -> str:
+        """Copy a database as the server does it by default, which spares it checkpoints."""
+        name = f"pggit_chaos_{self._token}_{number}"
+        self._made.add(name)
+        _create(self._admin, name, template, "")
+        return name
+
+    def drop(self, name: str) -> None:
+        """Drop a database, and with it whoever is still connected."""
+        _drop(self._admin, name)
+        self._made.discard(name)
+
+    def close(self) -> None:
+        """Drop what is left of what was made here."""
+        for name in sorted(self._made):
+            _drop(self._admin, name)
+        self._admin.close()
+
+    def _remove_abandoned(self) -> None:
+        for (name,) in self._admin.execute(_DATABASES.encode()).fetchall():
+            match = _OURS.fullmatch(name)
+            if match is None or match["token"] == self._token:
+                continue
+            lock = _lock_of(match["token"])
+            row = self._admin.execute("SELECT pg_try_advisory_lock(%s, %s)", lock).fetchone()
+            if row == (True,):
+                _drop(self._admin, name)
+                self._admin.execute("SELECT pg_advisory_unlock(%s, %s)", lock)
+
+
+def open_cluster(options: Options, **arguments: Any) -> Cluster:
+    """Return a running throwaway server, to be closed by the caller."""
+    from pggit_chaos import binaries
+    from pggit_chaos.cluster import Cluster
+
+    settings = {**SETTINGS, **(arguments.pop("settings", None) or {})}
+    programs = arguments.pop("programs", None) or binaries.find(options.pg_bindir)
+    return Cluster(programs=programs, settings=settings, **arguments).__enter__()
+
+
+def check(dsn: str) -> str:
+    """Return the name of the database of a DSN; raise what stands in the way of copying it."""
+    with _connect(dsn) as conn:
+        name = conn.info.dbname
+        rights = conn.execute(_RIGHTS).fetchone()
+        found = conn.execute(_HAS_PGGIT).fetchone()
+        others = conn.execute(_OTHERS).fetchone()
+    assert rights is not None
+    assert others is not None
+    may_create, may_copy, role = rights
+    if not may_create:
+        raise PrivilegeError(
+            f'role "{role}" may not create databases, and tests run in copies of "{name}"',
+            hint=f'ALTER ROLE "{role}" CREATEDB;',
+        )
+    if not may_copy:
+        raise PrivilegeError(
+            f'role "{role}" may not copy database "{name}", which is somebody else\'s',
+            hint="Connect as its owner or as a superuser.",
+        )
+    if found is None:
+        raise NotInstalledError(f'database "{name}" has no pgGit')
+    if others[0]:
+        raise _in_use(name, others[1])
+    return name
+
+
+def _in_use(name: str, by: str | None) -> UsageError:
+    return UsageError(
+        f'database "{name}" is in use, and PostgreSQL copies none that is',
+        detail=by,
+        hint="Have the others disconnect, or name a copy of it made by pg_dump.",
+    )
+
+
+def _connect(dsn: str, **parameters: Any) -> psycopg.Connection[Any]:
+    import psycopg
+
+    try:
+        return psycopg.connect(dsn, autocommit=True, connect_timeout=CONNECT_TIMEOUT, **parameters)
+    except psycopg.ProgrammingError as error:
+        raise UsageError(f"malformed DSN: {error}") from error
+    except psycopg.OperationalError as error:
+        raise ServerError(f"no connection: {str(error).strip().splitlines()[0]}") from error
+
+
+def _create(
+    conn: psycopg.Connection[Any], name: str, template: str, strategy: LiteralString
+) -> None:
+    """Copy a database and opt the copy in."""
+    from psycopg import sql
+
+    new, old = sql.Identifier(name), sql.Identifier(template)
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} {}")
+    conn.execute(create.format(new, old, sql.SQL(strategy)))
+    for setting in ("pggit_chaos.enabled = on", "TimeZone = 'UTC'"):  # pgGit stores local time
+        conn.execute(sql.SQL("ALTER DATABASE {} SET {}").format(new, sql.SQL(setting)))
+
+
+def _drop(conn: psycopg.Connection[Any], name: str) -> None:
+    from psycopg import sql
+
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+    conn.execute(drop.format(sql.Identifier(name)))
+
+
+def _lock_of(token: str) -> tuple[int, int]:
+    return _LOCK_CLASS, int(token, 16) - (1 << 31)
