@@ -2,33 +2,39 @@
 -- Faults of more than one session
 --
 -- A session inside a REPEATABLE READ transaction sees no row that was committed
--- since, and so a table cannot tell it of a fault.  The one thing that every
--- session sees as it is now is the catalogue: functions are looked up afresh,
--- whatever the snapshot.  So the faults that are armed for other sessions are the
--- bodies of functions, which arm() and disarm() replace.  While nothing is armed
--- both _armed_for_others() are the constant false, inlined into the hit path,
--- where it costs nothing.
+-- since, and so a table cannot tell it of a fault.  Two things every session sees
+-- as they are now: sequences, and the definitions of functions.
 --
-CREATE FUNCTION @extschema@._armed_for_others()
-RETURNS boolean
-LANGUAGE sql
-STABLE
-RETURN false;
-COMMENT ON FUNCTION @extschema@._armed_for_others() IS
-    'Answers whether a fault is armed for more than the session that armed it; arm() replaces it.';
+-- Two sequences hold Bloom filters, of the failpoints at which a fault is armed
+-- for other sessions and of the scopes of these faults.  They are what the hit
+-- path looks at, and they are set at once, even before arm() has committed.  What
+-- they let through is looked at closely; what they hold back costs no more.
+--
+-- The faults themselves are the body of a function, which arm() and disarm()
+-- replace.  Everybody can read pg_proc, and so the body is sealed with a key that
+-- only the owner can read.
+--
+CREATE SEQUENCE @extschema@._shared_failpoints MINVALUE 0 START 0;
+COMMENT ON SEQUENCE @extschema@._shared_failpoints IS
+    'Bloom filter of the failpoints at which faults are armed for other sessions; see _bits().';
+CREATE SEQUENCE @extschema@._shared_scopes MINVALUE 0 START 0;
+COMMENT ON SEQUENCE @extschema@._shared_scopes IS
+    'Bloom filter of the scopes of the faults that are armed for other sessions; see _bits().';
 
-CREATE FUNCTION @extschema@._armed_for_others(failpoint text)
-RETURNS boolean
+CREATE FUNCTION @extschema@._sealed_faults()
+RETURNS bytea
 LANGUAGE sql
 STABLE
-RETURN false;
-COMMENT ON FUNCTION @extschema@._armed_for_others(text) IS
-    'Answers whether such a fault is armed at a failpoint for this session; arm() replaces it.';
+RETURN NULL::bytea;
+COMMENT ON FUNCTION @extschema@._sealed_faults() IS
+    'Holds the faults that are armed for other sessions, sealed; arm() replaces it.';
 
-CREATE FUNCTION @extschema@._shared_faults()
-RETURNS jsonb
-LANGUAGE sql
-STABLE
-RETURN '[]'::jsonb;
-COMMENT ON FUNCTION @extschema@._shared_faults() IS
-    'Holds the faults that are armed for other sessions, as rows of _fault; arm() replaces it.';
+CREATE TABLE @extschema@._secret (
+    key bytea NOT NULL CHECK (length(key) = 32)
+);
+COMMENT ON TABLE @extschema@._secret IS
+    'The key of what others could read in the catalogue: one row, of this database alone.';
+-- The one use of chance: every other role can read what is sealed with it.
+INSERT INTO @extschema@._secret (key)
+SELECT pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
+       OPERATOR(pg_catalog.||) pg_catalog.uuid_send(pg_catalog.gen_random_uuid());

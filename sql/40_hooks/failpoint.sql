@@ -20,14 +20,14 @@ AS $function$
        AND f.failpoint IS NOT NULL
     UNION ALL
     SELECT t.kind, t.relation::text, min(@extschema@._hooked_table(t.tgargs)),
-           count(*) = CASE t.kind WHEN 'commit' THEN 1 ELSE 2 END
-           -- A trigger that an older version made has a condition, and tests for less.
-           AND bool_and(t.tgenabled = 'O' AND t.tgqual IS NULL)
+           count(*) = CASE t.kind WHEN 'commit' THEN 1 ELSE 3 END
+           AND bool_and(t.tgenabled = 'O')
       FROM (SELECT CASE g.tgname WHEN 'zz_pggit_chaos_commit' THEN 'commit'
                                  ELSE 'table' END AS kind,
-                   g.tgrelid::regclass AS relation, g.tgargs, g.tgenabled, g.tgqual
+                   g.tgrelid::regclass AS relation, g.tgargs, g.tgenabled
               FROM pg_catalog.pg_trigger AS g
-             WHERE g.tgfoid = '@extschema@._row_hook()'::regprocedure
+              JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid
+             WHERE p.pronamespace = '@extschema@'::regnamespace
                AND g.tgparentid = 0) AS t
      GROUP BY t.kind, t.relation
     UNION ALL

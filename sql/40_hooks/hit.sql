@@ -1,31 +1,65 @@
 --
 -- The hit path: what runs inside pgGit, as whoever calls pgGit.
 --
--- hit(failpoint)
+-- _armed(), _armed(failpoint), _covered()
 --
--- Disarmed, it tests one setting and is out.  Its body is ATOMIC: names and
--- operators are bound here and now and need no search_path, and so PostgreSQL
--- can inline it, and _armed() in it, into the IF that calls it.  The setting holds
--- the patterns of this session's own faults, and a fault that is armed elsewhere
--- costs little more than none.  Always answers false.
+-- May a fault be armed anywhere, or at a failpoint, for this session?  May one be
+-- armed for other sessions whose scope covers this one?  The setting holds the
+-- patterns of the session's own faults, one a line; the sequences are filters of
+-- all other ones (20_tables/shared_fault.sql).  The bodies are ATOMIC: names and
+-- operators are bound here and now and need no search_path, and so PostgreSQL can
+-- inline them into whatever calls them.  It does so only where no argument that
+-- costs is used twice: hence the filters by name, and no function that tests one.
 --
+CREATE FUNCTION @extschema@._bits(key text)
+RETURNS bigint
+LANGUAGE sql
+IMMUTABLE
+RETURN (1::bigint << abs(hashtextextended(key COLLATE "C", 0) % 63)::integer)
+       | (1::bigint << abs(hashtextextended(key COLLATE "C", 1) % 63)::integer);
+COMMENT ON FUNCTION @extschema@._bits(text) IS
+    'Makes the bits, at most two of 63, by which a Bloom filter knows a key.';
+
+CREATE FUNCTION @extschema@._covered()
+RETURNS boolean
+LANGUAGE sql
+VOLATILE
+RETURN (~ pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
+        & @extschema@._bits('database')) = 0
+    OR (~ pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
+        & @extschema@._bits('pid:' || pg_backend_pid())) = 0
+    OR (~ pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
+        & @extschema@._bits('role:' || session_user)) = 0
+    OR (~ pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
+        & @extschema@._bits('application:' || current_setting('application_name'))) = 0;
+COMMENT ON FUNCTION @extschema@._covered() IS
+    'Answers whether the scope of a fault that is armed for other sessions may cover this one.';
+
 CREATE FUNCTION @extschema@._armed()
 RETURNS boolean
 LANGUAGE sql
-STABLE
-RETURN current_setting('pggit_chaos.armed', true) <> '' OR @extschema@._armed_for_others();
+VOLATILE
+RETURN current_setting('pggit_chaos.armed', true) <> ''
+       OR pg_sequence_last_value('@extschema@._shared_failpoints'::regclass) > 0;
 COMMENT ON FUNCTION @extschema@._armed() IS
-    'Answers whether any fault may be armed for this session.';
+    'Answers whether any fault may be armed for this session or for others.';
 
 CREATE FUNCTION @extschema@._armed(failpoint text)
 RETURNS boolean
 LANGUAGE sql
-STABLE
+VOLATILE
 RETURN failpoint LIKE ANY (string_to_array(current_setting('pggit_chaos.armed', true), E'\n'))
-       OR @extschema@._armed_for_others(failpoint);
+       OR ((~ pg_sequence_last_value('@extschema@._shared_failpoints'::regclass)
+            & @extschema@._bits(failpoint)) = 0
+           AND @extschema@._covered());
 COMMENT ON FUNCTION @extschema@._armed(text) IS
     'Answers whether any fault may be armed at a failpoint for this session.';
 
+--
+-- hit(failpoint), _hit_armed(failpoint)
+--
+-- The call at the entry of each hooked function; always answers false.
+--
 CREATE FUNCTION @extschema@._hit_armed(failpoint text)
 RETURNS boolean
 LANGUAGE plpgsql
@@ -52,46 +86,99 @@ COMMENT ON FUNCTION @extschema@.hit(text) IS
     'The call that a hooked function makes at its entry; answers false.';
 
 --
--- _row_hook()
+-- _before_write_hook(), _before_delete_hook(), _after_hook(), _commit_hook()
 --
--- The trigger behind the failpoints TABLE.EVENT.PHASE; table and phase are its
--- arguments.  Only a before-row trigger can skip or change the row.
+-- The triggers behind the failpoints TABLE.EVENT.PHASE; the table is their
+-- argument.  They run for each row, as whoever writes it, and so each tests for
+-- its phase alone, looks at nothing of the trigger before a fault may be armed,
+-- and has no SET clause, which would cost more than all the rest: every name and
+-- operator is qualified instead.
 --
-CREATE FUNCTION @extschema@._row_hook()
-RETURNS trigger
+-- _pass_row(relation, event, phase)
+--
+-- Passes such a failpoint.  Answers what is to happen to the row, which only a
+-- before-row trigger can heed.
+--
+CREATE FUNCTION @extschema@._pass_row(relation text, event text, phase text)
+RETURNS jsonb
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_heard     integer;
-    v_failpoint text;
-    v_verdict   jsonb;
+    v_failpoint text := concat_ws('.', relation, lower(event), phase);
 BEGIN
-    -- PostgreSQL hears of what other sessions have armed when it takes a lock on a
-    -- relation, and at COMMIT nothing else does.  No transaction keeps this one.
-    IF TG_ARGV[1] = 'commit' THEN
-        v_heard := pg_relation_is_updatable('@extschema@._fault_id', false);
-    END IF;
+    RETURN CASE WHEN @extschema@._armed(v_failpoint)
+                THEN @extschema@._strike(v_failpoint) END;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._pass_row(text, text, text) IS
+    'Passes a failpoint of a table and answers what a before-row trigger is to do with the row.';
+
+CREATE FUNCTION @extschema@._before_write_hook()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $function$
+DECLARE
+    v_verdict pg_catalog.jsonb;
+BEGIN
     IF @extschema@._armed() THEN
-        v_failpoint := concat_ws('.', TG_ARGV[0], lower(TG_OP), TG_ARGV[1]);
-        IF @extschema@._armed(v_failpoint) THEN
-            v_verdict := @extschema@._strike(v_failpoint);
-        END IF;
-        IF v_verdict ? 'skip' THEN
+        v_verdict := @extschema@._pass_row(TG_ARGV[0], TG_OP, 'before');
+        IF v_verdict OPERATOR(pg_catalog.?) 'skip' THEN
             RETURN NULL;
-        ELSIF v_verdict ? 'mutate' AND TG_OP <> 'DELETE' THEN
-            RETURN jsonb_populate_record(NEW, v_verdict -> 'mutate');
+        ELSIF v_verdict OPERATOR(pg_catalog.?) 'mutate' THEN
+            RETURN pg_catalog.jsonb_populate_record(
+                NEW, v_verdict OPERATOR(pg_catalog.->) 'mutate');
         END IF;
-    END IF;
-    IF TG_OP = 'DELETE' THEN
-        RETURN OLD;
     END IF;
     RETURN NEW;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._row_hook() IS
-    'The row trigger that passes the failpoints of a table.';
+COMMENT ON FUNCTION @extschema@._before_write_hook() IS
+    'The row trigger that passes the failpoints before INSERT and UPDATE of a table.';
+
+CREATE FUNCTION @extschema@._before_delete_hook()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF @extschema@._armed()
+       AND @extschema@._pass_row(TG_ARGV[0], TG_OP, 'before') OPERATOR(pg_catalog.?) 'skip' THEN
+        RETURN NULL;
+    END IF;
+    RETURN OLD;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._before_delete_hook() IS
+    'The row trigger that passes the failpoint before DELETE of a table.';
+
+CREATE FUNCTION @extschema@._after_hook()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF @extschema@._armed() THEN
+        PERFORM @extschema@._pass_row(TG_ARGV[0], TG_OP, 'after');
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._after_hook() IS
+    'The row trigger that passes the failpoints after each write of a table.';
+
+CREATE FUNCTION @extschema@._commit_hook()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF @extschema@._armed() THEN
+        PERFORM @extschema@._pass_row(TG_ARGV[0], TG_OP, 'commit');
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._commit_hook() IS
+    'The deferred row trigger that passes the failpoints of a table at COMMIT.';
 
 --
 -- _ddl_hook()

@@ -167,16 +167,18 @@ DECLARE
     v_trigger record;
 BEGIN
     FOR v_trigger IN
-        SELECT 'zz_pggit_chaos_' || t.phase AS name, t.phase, t.form
+        SELECT 'zz_pggit_chaos_' || t.suffix AS name, t.form || ' FOR EACH ROW ' || t.call AS form
           FROM (VALUES
-                   ('before', 'CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
-                   ('after',  'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
-                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)'),
+                   ('before', 'CREATE TRIGGER %I BEFORE INSERT OR UPDATE ON %s',
+                    'EXECUTE FUNCTION @extschema@._before_write_hook(%L)'),
+                   ('before_delete', 'CREATE TRIGGER %I BEFORE DELETE ON %s',
+                    'EXECUTE FUNCTION @extschema@._before_delete_hook(%L)'),
+                   ('after', 'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s',
+                    'EXECUTE FUNCTION @extschema@._after_hook(%L)'),
                    ('commit', 'CREATE CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s '
-                              'DEFERRABLE INITIALLY DEFERRED '
-                              'FOR EACH ROW EXECUTE FUNCTION @extschema@._row_hook(%L, %L)')
-               ) AS t(phase, form)
+                              'DEFERRABLE INITIALLY DEFERRED',
+                    'EXECUTE FUNCTION @extschema@._commit_hook(%L)')
+               ) AS t(suffix, form, call)
     LOOP
         IF EXISTS (SELECT
                      FROM pg_catalog.pg_trigger AS g
@@ -184,7 +186,7 @@ BEGIN
                       AND g.tgname = v_trigger.name) THEN
             EXECUTE format('DROP TRIGGER %I ON %s', v_trigger.name, relation);
         END IF;
-        EXECUTE format(v_trigger.form, v_trigger.name, relation, relation::text, v_trigger.phase);
+        EXECUTE format(v_trigger.form, v_trigger.name, relation, relation::text);
     END LOOP;
 END;
 $function$;

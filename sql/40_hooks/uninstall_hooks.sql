@@ -56,7 +56,8 @@ BEGIN
         UNION ALL
         SELECT format('DROP TRIGGER %I ON %s', g.tgname, g.tgrelid::regclass)
           FROM pg_catalog.pg_trigger AS g
-         WHERE g.tgfoid = '@extschema@._row_hook()'::regprocedure
+          JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid
+         WHERE p.pronamespace = '@extschema@'::regnamespace
            AND g.tgparentid = 0
         UNION ALL
         SELECT format('DROP EVENT TRIGGER %I', e.evtname)

@@ -80,7 +80,8 @@ BEGIN
                'pattern', @extschema@._failpoint_pattern(failpoint),
                'term', term,
                'program', @extschema@._parse_term(term, failpoint),
-               'scope', scope,
+               -- As a session spells it that looks whether it is meant.
+               'scope', CASE WHEN scope LIKE 'pid:%' THEN 'pid:' || s.pid ELSE scope END,
                'pid', s.pid,
                'backend_start', s.backend_start,
                'database', @extschema@._database(),

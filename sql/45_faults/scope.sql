@@ -50,13 +50,10 @@ LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT CASE split_part(fault.scope, ':', 1)
-               WHEN 'database' THEN true
-               WHEN 'role' THEN substr(fault.scope, 6) = session_user
-               WHEN 'application'
-                   THEN substr(fault.scope, 13) = current_setting('application_name')
-               ELSE fault.pid = pg_backend_pid()
-           END;
+    SELECT fault.scope IN ('database',
+                           'pid:' || pg_backend_pid(),
+                           'role:' || session_user,
+                           'application:' || current_setting('application_name'));
 $function$;
 COMMENT ON FUNCTION @extschema@._scope_covers(@extschema@._fault) IS
-    'Answers whether this session is one that a fault strikes in.';
+    'Answers whether this session is one that a shared fault strikes in.';

@@ -2,10 +2,11 @@
 -- _share_faults(add, drop)
 --
 -- Adds a fault to the shared ones or drops some; those that cannot strike any
--- more go too.  Writes: _shared_faults() and both _armed_for_others(), see
--- 20_tables/shared_fault.sql.  Locks: an advisory lock until
--- the end of the transaction, so that two sessions do not replace them at once.
--- pgGit does not get to see the DDL.
+-- more go too.  Writes: _sealed_faults() and the two filters, see
+-- 20_tables/shared_fault.sql.  Locks: an advisory lock until the end of the
+-- transaction, so that no two sessions do it at once; the filters, which no
+-- rollback takes back, then never hold back a fault that is committed.  pgGit does
+-- not get to see the DDL.
 --
 CREATE FUNCTION @extschema@._share_faults(add jsonb DEFAULT '[]', drop bigint[] DEFAULT '{}')
 RETURNS void
@@ -14,65 +15,96 @@ SET search_path = pg_catalog, pg_temp
 SET session_replication_role = replica
 AS $function$
 DECLARE
+    v_shared jsonb;
     v_faults jsonb;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('pggit_chaos'), hashtext('_share_faults'));
+    v_shared := @extschema@._shared_faults();
     SELECT COALESCE(jsonb_agg(f.fault ORDER BY f.fault -> 'fault_id'), '[]') INTO v_faults
-      FROM jsonb_array_elements(@extschema@._shared_faults() || add) AS f(fault)
+      FROM jsonb_array_elements(v_shared || add) AS f(fault)
      CROSS JOIN LATERAL jsonb_populate_record(NULL::@extschema@._fault, f.fault) AS r
      WHERE r.fault_id <> ALL (drop)
        AND @extschema@._can_strike(r);
-    IF v_faults <> @extschema@._shared_faults() THEN
-        EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._shared_faults() RETURNS jsonb '
-                       'LANGUAGE sql STABLE RETURN %L::jsonb', v_faults);
-        EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._armed_for_others() RETURNS boolean '
-                       'LANGUAGE sql STABLE RETURN %L::boolean', v_faults <> '[]');
-        EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._armed_for_others(failpoint text) '
-                       'RETURNS boolean LANGUAGE sql STABLE RETURN %s',
-                       @extschema@._shared_condition(v_faults));
+    IF v_faults <> v_shared THEN
+        EXECUTE format('CREATE OR REPLACE FUNCTION @extschema@._sealed_faults() RETURNS bytea '
+                       'LANGUAGE sql STABLE RETURN %L::bytea',
+                       CASE WHEN v_faults <> '[]' THEN @extschema@._seal(v_faults::text) END);
     END IF;
+    PERFORM @extschema@._filter_faults(v_faults);
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._share_faults(jsonb, bigint[]) IS
     'Tells every session which faults are armed for it.';
 
 --
--- _shared_condition(faults), _scope_condition(fault)
+-- _shared_faults()
 --
--- The same question as _scope_covers() asks, as an expression over failpoint that
--- the planner can inline.  It goes no further than failpoint and scope: the rest
--- is for _armed_at().
+-- The faults that are armed for other sessions, as an array of rows of _fault.
 --
-CREATE FUNCTION @extschema@._shared_condition(faults jsonb)
-RETURNS text
-LANGUAGE sql
-STABLE
+CREATE FUNCTION @extschema@._shared_faults()
+RETURNS jsonb
+LANGUAGE plpgsql
+VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT COALESCE(string_agg(format('failpoint LIKE %L', f.pattern)
-                               || @extschema@._scope_condition(f), ' OR '), 'false')
+BEGIN
+    -- PostgreSQL hears of what other sessions have replaced when it takes a lock on
+    -- a relation.  This takes one, and no transaction keeps it.
+    PERFORM pg_relation_is_updatable(0, false);
+    RETURN COALESCE(@extschema@._unseal(@extschema@._sealed_faults())::jsonb, '[]');
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._shared_faults() IS
+    'Reads the faults that are armed for other sessions, as they are now.';
+
+--
+-- _filter_faults(faults), _rest()
+--
+-- Set the filters to what the given faults need; and to nothing where no shared
+-- fault can strike any more, because all have expired or arm() was rolled back.
+--
+CREATE FUNCTION @extschema@._filter_faults(faults jsonb)
+RETURNS void
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT setval('@extschema@._shared_failpoints', COALESCE(bit_or(
+               CASE WHEN f.failpoint LIKE '%*%' THEN 9223372036854775807
+                    ELSE @extschema@._bits(f.failpoint) END), 0)),
+           setval('@extschema@._shared_scopes', COALESCE(bit_or(@extschema@._bits(f.scope)), 0))
       FROM jsonb_populate_recordset(NULL::@extschema@._fault, faults) AS f;
 $function$;
-COMMENT ON FUNCTION @extschema@._shared_condition(jsonb) IS
-    'Writes the condition under which one of the shared faults may strike in a session.';
+COMMENT ON FUNCTION @extschema@._filter_faults(jsonb) IS
+    'Lets the hit path look closely where one of the given faults may strike, and rest elsewhere.';
 
-CREATE FUNCTION @extschema@._scope_condition(fault @extschema@._fault)
-RETURNS text
-LANGUAGE sql
-STABLE
+CREATE FUNCTION @extschema@._rest()
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT CASE split_part(fault.scope, ':', 1)
-               WHEN 'database' THEN ''
-               WHEN 'role' THEN format(' AND session_user = %L', substr(fault.scope, 6))
-               WHEN 'application'
-                   THEN format(' AND current_setting(''application_name'') = %L',
-                               substr(fault.scope, 13))
-               ELSE format(' AND pg_backend_pid() = %s', fault.pid)
-           END;
+BEGIN
+    IF pg_sequence_last_value('@extschema@._shared_failpoints') > 0 THEN
+        -- Whoever shares a fault holds the lock until it is committed.  The rollback
+        -- is here to let go of the lock; it does not take the filters back.
+        IF pg_try_advisory_xact_lock(hashtext('pggit_chaos'), hashtext('_share_faults'))
+           AND NOT EXISTS (
+               SELECT
+                 FROM jsonb_populate_recordset(NULL::@extschema@._fault,
+                                               @extschema@._shared_faults()) AS f
+                WHERE @extschema@._can_strike(f)) THEN
+            PERFORM @extschema@._filter_faults('[]');
+        END IF;
+        RAISE EXCEPTION 'the lock is let go' USING ERRCODE = 'PC998';
+    END IF;
+EXCEPTION
+    WHEN SQLSTATE 'PC998' THEN
+        NULL;
+END;
 $function$;
-COMMENT ON FUNCTION @extschema@._scope_condition(@extschema@._fault) IS
-    'Writes the condition under which a session is one that a shared fault strikes in.';
+COMMENT ON FUNCTION @extschema@._rest() IS
+    'Lets the hit path rest where no shared fault can strike any more.';
 
 --
 -- _known_faults()

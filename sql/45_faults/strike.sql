@@ -5,8 +5,9 @@
 -- session, and lets the step that is due act.  The order of the tests is scope,
 -- expiry, hit window, probability, count.  Answers what is to happen to the row
 -- (NULL, {"skip": true} or {"mutate": {...}}), which only a before-row trigger
--- can heed.  Writes: the counters, which are sequences.
--- Calls: _action_NAME.  Runs as the extension's owner: see _hit_armed, _row_hook.
+-- can heed.  Writes: the counters, which are sequences; where nothing
+-- was armed after all, what _rest() writes.
+-- Calls: _action_NAME.  Runs as the extension's owner: see _hit_armed, _pass_row.
 --
 CREATE FUNCTION @extschema@._strike(failpoint text)
 RETURNS jsonb
@@ -39,6 +40,9 @@ BEGIN
           USING v_fault, failpoint, v_hit, v_step -> 'arguments';
         v_result := COALESCE(v_result || v_verdict, v_verdict, v_result);
     END LOOP;
+    IF v_hit IS NULL THEN
+        PERFORM @extschema@._rest();
+    END IF;
     RETURN v_result;
 END;
 $function$;

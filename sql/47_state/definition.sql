@@ -66,8 +66,9 @@ AS $function$
            concat_ws(' ', pg_get_triggerdef(g.oid), g.tgenabled)
       FROM pg_catalog.pg_trigger AS g
       JOIN relation AS r ON r.oid = g.tgrelid
+      JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid
      WHERE NOT g.tgisinternal
-       AND g.tgfoid <> '@extschema@._row_hook()'::regprocedure
+       AND p.pronamespace <> '@extschema@'::regnamespace
     UNION ALL
     -- The triggers behind a foreign key are named by OID: count them.
     SELECT 'foreign key trigger', format('%s %s', r.name, g.tgfoid::regproc),

@@ -133,7 +133,7 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT split_part(
-               regexp_replace(stack, '^.*?function @extschema@\.(?:_hit_armed|_row_hook|_ddl_hook)'
+               regexp_replace(stack, '^.*?function @extschema@\.(?:_hit_armed|_\w+_hook)'
                                      '\([^\n]*\n(?:SQL function "hit"[^\n]*\n)?', ''),
                E'\nPL/pgSQL function @extschema@._execute(', 1);
 $function$;

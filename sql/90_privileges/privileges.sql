@@ -12,7 +12,14 @@ GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
 -- nothing unless a fault is armed for the session that calls it.
 GRANT EXECUTE ON FUNCTION @extschema@.hit(text) TO PUBLIC;
 -- hit() is inlined, and so whoever passes it calls these himself.  They tell that
--- something is armed at a failpoint, not what.
+-- something may be armed at a failpoint, not what, nor for whom.
+GRANT EXECUTE ON FUNCTION @extschema@._armed() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._armed(text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@._armed_for_others(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@._bits(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@._covered() TO PUBLIC;
+GRANT SELECT ON SEQUENCE @extschema@._shared_failpoints TO PUBLIC;
+GRANT SELECT ON SEQUENCE @extschema@._shared_scopes TO PUBLIC;
+-- Where something may be armed, these look as the extension's owner.  Called by
+-- hand they let a fault strike that was armed for the caller's own session.
 GRANT EXECUTE ON FUNCTION @extschema@._hit_armed(text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@._pass_row(text, text, text) TO PUBLIC;

@@ -49,3 +49,62 @@ CREATE TABLE @extschema@._accepted_finding (
 COMMENT ON TABLE @extschema@._accepted_finding IS
     'One row a finding that was accepted; it outlives an upgrade, and the check itself.';
 
+
+-- Faults for other sessions: sealed, and found by filters.
+CREATE SEQUENCE @extschema@._shared_failpoints MINVALUE 0 START 0;
+COMMENT ON SEQUENCE @extschema@._shared_failpoints IS
+    'Bloom filter of the failpoints at which faults are armed for other sessions; see _bits().';
+CREATE SEQUENCE @extschema@._shared_scopes MINVALUE 0 START 0;
+COMMENT ON SEQUENCE @extschema@._shared_scopes IS
+    'Bloom filter of the scopes of the faults that are armed for other sessions; see _bits().';
+
+CREATE FUNCTION @extschema@._sealed_faults()
+RETURNS bytea
+LANGUAGE sql
+STABLE
+RETURN NULL::bytea;
+COMMENT ON FUNCTION @extschema@._sealed_faults() IS
+    'Holds the faults that are armed for other sessions, sealed; arm() replaces it.';
+
+CREATE TABLE @extschema@._secret (
+    key bytea NOT NULL CHECK (length(key) = 32)
+);
+COMMENT ON TABLE @extschema@._secret IS
+    'The key of what others could read in the catalogue: one row, of this database alone.';
+-- The one use of chance: every other role can read what is sealed with it.
+INSERT INTO @extschema@._secret (key)
+SELECT pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
+       OPERATOR(pg_catalog.||) pg_catalog.uuid_send(pg_catalog.gen_random_uuid());
+
+-- hit() has a new body below.  Until then it rests, on nothing that goes.
+CREATE OR REPLACE FUNCTION @extschema@._armed()
+RETURNS boolean
+LANGUAGE sql
+STABLE
+RETURN false;
+CREATE OR REPLACE FUNCTION @extschema@._armed(failpoint text)
+RETURNS boolean
+LANGUAGE sql
+STABLE
+RETURN false;
+DROP FUNCTION @extschema@._armed_for_others();
+DROP FUNCTION @extschema@._armed_for_others(text);
+DROP FUNCTION @extschema@._shared_faults();
+
+-- The row triggers have a function for each phase now: install_hooks() makes them.
+DO $do$
+DECLARE
+    v_drop text;
+BEGIN
+    FOR v_drop IN
+        SELECT pg_catalog.format('DROP TRIGGER %I ON %s', g.tgname,
+                                 g.tgrelid::pg_catalog.regclass)
+          FROM pg_catalog.pg_trigger AS g
+         WHERE g.tgfoid = '@extschema@._row_hook()'::pg_catalog.regprocedure
+           AND g.tgparentid = 0
+    LOOP
+        EXECUTE v_drop;
+    END LOOP;
+END;
+$do$;
+DROP FUNCTION @extschema@._row_hook();

@@ -117,7 +117,7 @@ def test_a_shared_fault_whose_row_was_forgotten_is_disarmed_too(hooked):
     hooked.execute("UPDATE pggit_chaos._fault SET expires_at = clock_timestamp()")
     arm(hooked)  # forgets what is over
     hooked.execute("SELECT pggit_chaos.disarm_all()")
-    assert hooked.execute("SELECT pggit_chaos._armed_for_others()").fetchone() == (False,)
+    assert hooked.execute("SELECT pggit_chaos._armed() IS TRUE").fetchone() == (False,)
 
 
 def test_a_copy_of_the_database_strikes_nothing(cluster, database, hooked):
@@ -129,7 +129,7 @@ def test_a_copy_of_the_database_strikes_nothing(cluster, database, hooked):
             conn.execute(COMMIT)
             assert conn.execute("SELECT state FROM pggit_chaos.fault").fetchall() == [("expired",)]
             conn.execute("SELECT pggit_chaos.disarm_all(everything => true)")
-            assert conn.execute("SELECT pggit_chaos._armed_for_others()").fetchone() == (False,)
+            assert conn.execute("SELECT pggit_chaos._armed() IS TRUE").fetchone() == (False,)
     finally:
         cluster.drop_database(clone)
 

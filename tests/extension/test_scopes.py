@@ -117,6 +117,28 @@ def test_a_fault_strikes_at_the_commit_of_a_transaction_that_wrote_before_it_was
         other.execute("COMMIT")
 
 
+@pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+@pytest.mark.parametrize("calls_before", [1, 3])
+def test_a_function_that_was_called_before_is_struck_at_its_next_call(
+    hooked, other, level, calls_before
+):
+    """The session takes no new lock in between, at which PostgreSQL would hear of anything."""
+    call = "SELECT pggit.generate_trinity_id()"
+    other.execute(f"BEGIN ISOLATION LEVEL {level}")
+    for _ in range(calls_before):
+        other.execute(call, prepare=True)
+    fault_id = arm(hooked, "database", failpoint="pggit.generate_trinity_id()")
+    with pytest.raises(errors.OutOfMemory):
+        other.execute(call, prepare=True)
+    other.execute("ROLLBACK")
+    assert fault(hooked, fault_id) == ("armed", 1, 1)
+
+
+def test_the_scope_of_a_process_may_be_spelled_with_zeros(hooked, other):
+    arm(hooked, f"pid:{other.info.backend_pid:09}")
+    assert strikes(other)
+
+
 def test_a_fault_is_nobodys_before_the_transaction_that_arms_it_commits(hooked, other):
     with hooked.transaction():
         arm(hooked, "database")
@@ -197,6 +219,56 @@ def test_the_hit_path_costs_nothing_more_when_all_is_disarmed(hooked):
     )
 
 
+def armed(conn):
+    return conn.execute("SELECT pggit_chaos._armed() IS TRUE").fetchone()[0]
+
+
+def test_the_hit_path_rests_again_after_a_rollback_and_after_expiry(hooked, other):
+    hooked.execute("BEGIN")
+    arm(hooked, "database")
+    hooked.execute("ROLLBACK")
+    assert armed(other)
+    assert not strikes(other)
+    assert not armed(other)
+    arm(hooked, "database", expires="1 millisecond")
+    hooked.execute("SELECT pg_sleep(0.002)")
+    assert not strikes(other)
+    assert not armed(other)
+
+
+def test_the_hit_path_does_not_rest_while_somebody_arms(hooked, other):
+    hooked.execute("BEGIN")
+    arm(hooked, "database")
+    assert not strikes(other)
+    hooked.execute("COMMIT")
+    assert strikes(other)
+
+
+def test_a_fault_that_is_armed_later_is_not_held_back_by_one_that_was_rolled_back(hooked, other):
+    hooked.execute("BEGIN")
+    arm(hooked, "database")
+    hooked.execute("SAVEPOINT s")
+    arm(hooked, "database", failpoint="pggit.generate_trinity_id()")
+    hooked.execute("ROLLBACK TO s")
+    hooked.execute("COMMIT")
+    assert strikes(other)
+
+
+@pytest.mark.parametrize("failpoint", ["*", "pggit.*", "ddl.CREATE TABLE.end", "pggit.branches.*"])
+def test_no_filter_holds_back_what_is_armed(hooked, other, failpoint):
+    """One after the other, each failpoint that it matches."""
+    fault_id = arm(hooked, "database", "off", failpoint=failpoint)
+    matching = hooked.execute(
+        "SELECT failpoint FROM pggit_chaos.failpoint"
+        " WHERE failpoint LIKE replace(replace(%s, '_', '\\_'), '*', '%%')",
+        [failpoint],
+    ).fetchall()
+    assert matching
+    for (name,) in matching:
+        other.execute("SELECT pggit_chaos.hit(%s)", [name])
+    assert fault(hooked, fault_id)[1] == len(matching)
+
+
 @pytest.mark.parametrize(
     "scope",
     ["", "pid:", "pid:x", "pid:-1", "role:", "application:", "everywhere", "Database", "session:1"],
@@ -231,6 +303,48 @@ def test_a_role_without_replication_rights_cannot_arm_for_others(cluster, databa
     finally:
         hooked.execute("RESET ROLE")
         hooked.execute("DROP OWNED BY chaos_armer; DROP ROLE chaos_armer")
+
+
+READABLE = """
+SELECT format('SELECT t::text FROM %s AS t', c.oid::regclass)
+  FROM pg_class AS c
+ WHERE c.relkind IN ('r', 'v')
+   AND c.relnamespace = 'pg_catalog'::regnamespace
+   AND has_table_privilege(c.oid, 'SELECT')
+UNION ALL
+SELECT format('SELECT pg_get_functiondef(%s)', p.oid)
+  FROM pg_proc AS p
+ WHERE p.pronamespace = 'pggit_chaos'::regnamespace
+"""
+
+
+def test_no_catalogue_tells_an_ordinary_user_what_is_armed(cluster, database, hooked):
+    hooked.execute("CREATE ROLE chaos_reader LOGIN")
+    try:
+        words = "application:for_nobody_but", "mutate", "with_a_word"
+        arm(hooked, words[0], 'mutate({"message": "with_a_word"})')
+        arm(hooked, "role:pg_monitor", "error(53200, with_a_word)")
+        with cluster.connect(database, user="chaos_reader", autocommit=True) as reader:
+            queries = [query for (query,) in reader.execute(READABLE)]
+            assert len(queries) > 200
+            said = [str(row) for query in queries for row in reader.execute(query)]
+        assert any("_sealed_faults" in line for line in said)
+        for word in words[0], words[2]:
+            assert [line for line in said if word in line or word.encode().hex() in line] == []
+        assert "with_a_word" in str(hooked.execute("TABLE pggit_chaos.fault").fetchall())
+    finally:
+        hooked.execute("SELECT pggit_chaos.disarm_all()")
+        hooked.execute("DROP OWNED BY chaos_reader; DROP ROLE chaos_reader")
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 1000])
+def test_what_is_sealed_is_unsealed(hooked, length):
+    text = "\u00e9'\\x" * length
+    sealed, again = hooked.execute(
+        "SELECT pggit_chaos._seal(%(t)s), pggit_chaos._seal(%(t)s)", {"t": text}
+    ).fetchone()
+    assert sealed != again
+    assert hooked.execute("SELECT pggit_chaos._unseal(%s)", [sealed]).fetchone() == (text,)
 
 
 def test_an_ordinary_user_is_struck_and_can_read_nothing(cluster, database, hooked):
