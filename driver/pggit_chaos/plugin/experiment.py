@@ -40,6 +40,8 @@ class Experiment:
     conninfo: str
     known_findings: frozenset[tuple[str, str]]
     armed: list[Armed] = field(default_factory=list)
+    swept: list[str] = field(default_factory=list)  # the failpoints that sweeps struck
+    corrupted: list[str] = field(default_factory=list)  # the kinds of what was done
 
 
 EXPERIMENT = pytest.StashKey[Experiment]()

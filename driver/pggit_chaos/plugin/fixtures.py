@@ -181,7 +181,7 @@ def chaos(request: pytest.FixtureRequest, pggit: Target) -> Chaos:
     """Faults, over the connection of ``pggit``; hooks are in."""
     from pggit_chaos.plugin.recording import RecordingChaos
 
-    return RecordingChaos(pggit.conn, request.node.stash[EXPERIMENT].armed)
+    return RecordingChaos(pggit.conn, request.node.stash[EXPERIMENT])
 
 
 @pytest.fixture
