@@ -22,8 +22,8 @@ _TERMINATE = "SELECT pg_catalog.pg_terminate_backend(%s, %s)"
 _DIGESTS = """
 SELECT d.relation, d.digest
   FROM pggit_chaos.digest() AS d
-  LEFT JOIN pg_catalog.pg_class AS c ON c.oid = pg_catalog.to_regclass(d.relation)
- WHERE c.relkind IS DISTINCT FROM 'S'
+ WHERE d.relation NOT IN (SELECT pg_catalog.format('%I.%I', s.schemaname, s.sequencename)
+                            FROM pg_catalog.pg_sequences AS s)
 """
 
 
