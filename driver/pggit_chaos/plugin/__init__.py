@@ -45,3 +45,24 @@ def pytest_configure(config: pytest.Config) -> None:
         levels.register()
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say at once what is wrong with what was chosen, rather than once a test."""
+    chosen = options.Options.of(session.config)
+    if not chosen.target or hasattr(session.config, "workerinput"):
+        return
+    from pggit_chaos.errors import ChaosError
+    from pggit_chaos.plugin import provision
+
+    try:
+        provision.check(chosen)
+    except ChaosError as error:
+        said = [error, *(note for note in (error.detail, error.hint) if note is not None)]
+        raise pytest.UsageError("\n".join(map(str, said))) from error
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what is tested, if that was chosen."""
+    target = options.Options.of(config).target
+    return f"pggit_chaos: {target}" if target else None

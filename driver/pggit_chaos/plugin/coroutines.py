@@ -30,8 +30,9 @@ def async_runner() -> Iterator[asyncio.Runner]:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let a coroutine test have its runner."""
-    ours = isinstance(item, pytest.Function) and _is_ours(item)
-    if ours and "async_runner" not in item.fixturenames:
+    if not isinstance(item, pytest.Function) or not _is_ours(item):
+        return
+    if "async_runner" not in item.fixturenames:
         item.fixturenames.append("async_runner")
 
 

@@ -62,6 +62,17 @@ class Options:
     must_fire: bool = False
 
     @property
+    def target(self) -> str | None:
+        """What was chosen, in words; None where nothing was, which is the reference target."""
+        if self.dsn is not None:
+            return "copies of the database that --chaos-dsn names"
+        if self.pggit_source is not None:
+            return f"the pgGit in {self.pggit_source}"
+        if self.null:
+            return "an empty schema pggit"
+        return None if self.sabotage is None else f"the reference target with {self.sabotage}"
+
+    @property
     def reference(self) -> bool:
         """Whether the target is the reference target, spoilt or not."""
         return self.dsn is None and self.pggit_source is None and not self.null

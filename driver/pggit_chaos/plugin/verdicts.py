@@ -15,9 +15,11 @@ SECTION = "pggit_chaos"
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:  # noqa: ARG001 pytest's signature
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     """Skip a test whose fixtures need what this pgGit or this server lacks."""
     __tracebackhide__ = True
+    if Options.of(item.config).dsn is not None and item.get_closest_marker("destructive"):
+        pytest.skip("not applicable: needs a server of its own")
     try:
         yield
     except (NotApplicableError, BaseExceptionGroup) as error:
