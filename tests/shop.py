@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 APPLICATION: Final = "shop"
@@ -25,11 +25,19 @@ class Order(Base):
     item: Mapped[str]
 
 
-def place(session: Session, item: str) -> None:
+def place(session: Session, item: str) -> Order:
     """Store an order and commit it to pgGit; the caller commits the transaction."""
-    session.add(Order(item=item))
+    placed = Order(item=item)
+    session.add(placed)
     session.flush()
     session.execute(text("SELECT pggit.commit_changes('main', :item, NULL)"), {"item": item})
+    return placed
+
+
+def order(engine: Engine, item: str) -> None:
+    """Store an order in a transaction of its own."""
+    with Session(engine) as session, session.begin():
+        place(session, item)
 
 
 class Shop:
@@ -56,6 +64,15 @@ class Shop:
         for pid in pids:
             self.conn.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
         return len(pids)
+
+    def wait_until_blocked(self) -> None:
+        """Return when a transaction of the shop's waits for another one."""
+        self.wait_for("SELECT FROM pg_stat_activity WHERE wait_event = 'transactionid'")
+
+    def wait_for(self, query: str) -> None:
+        """Return when the query finds a row."""
+        while self.conn.execute(query.encode()).fetchone() is None:
+            self.conn.execute("SELECT pg_sleep(0.005)")
 
     def _count(self, query: str, item: str) -> int:
         row = self.conn.execute(query.encode(), (item,)).fetchone()
