@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pggit_chaos import strategies
+from pggit_chaos import extension, strategies
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.model import ROOT
 from pggit_chaos.oracle import departures, observe, perform
@@ -29,7 +29,11 @@ from pggit_chaos.target import Target
 if TYPE_CHECKING:
     from hypothesis import settings
 
-__all__ = ["Ground", "PgGitMachine", "run"]
+    from pggit_chaos.cluster import Cluster
+
+__all__ = ["Ground", "PgGitMachine", "attempt", "ground_that_crashes", "run"]
+
+Connection = psycopg.Connection[Any]
 
 # Where ordinary work writes: a fault elsewhere would never fire.
 _FAILPOINTS = """
@@ -46,14 +50,55 @@ SELECT f.failpoint
 class Ground:
     """Where a machine does its work.
 
-    ``connect`` returns an autocommit connection to a pristine database with
-    hooks, for each sequence.  Without ``crash`` it may be the same every time:
-    all is done in a transaction that is rolled back.  ``crash`` ends the server
-    and returns when it has recovered; then the work is committed.
+    ``open`` returns an autocommit connection to a pristine database with hooks,
+    for each sequence.  Without ``crash`` it may be the same every time: all is
+    done in a transaction that is rolled back.  ``crash`` ends the server of a
+    connection, and returns a new one to the same database when it has recovered;
+    then the work is committed.
     """
 
-    connect: Callable[[], psycopg.Connection[Any]]
-    crash: Callable[[], None] | None = None
+    open: Callable[[], Connection]
+    crash: Callable[[Connection], Connection] | None = None
+
+
+def ground_that_crashes(cluster: Cluster, template: str) -> Ground:
+    """Return a ground of copies of a database of a cluster that may be crashed."""
+    numbers = itertools.count(1)
+
+    def open_copy() -> Connection:
+        name = cluster.create_database(f"{template}_{next(numbers)}", template=template)
+        with cluster.connect(name, autocommit=True) as conn:
+            extension.enable(conn)
+        return cluster.connect(name, autocommit=True)
+
+    def crash(conn: Connection) -> Connection:
+        cluster.crash()
+        conn.close()
+        return cluster.connect(conn.info.dbname, autocommit=True)
+
+    return Ground(open=open_copy, crash=crash)
+
+
+def attempt(target: Target, chaos: Chaos, operation: Operation, plan: FaultPlan | None) -> bool:
+    """Do an operation, under a fault if there is one; answer whether it was done.
+
+    Raises AssertionError where pgGit does not pass on what struck it, and what
+    pgGit raises by itself.
+    """
+    if plan is None:
+        with target.conn.transaction():
+            perform(target, operation)
+        return True
+    seen: psycopg.Error | None = None
+    with plan.armed(chaos) as fault:
+        try:
+            with target.conn.transaction():
+                perform(target, operation)
+        except psycopg.Error as error:
+            seen = error
+        fired = fault.fired
+    _judge(plan, fired, seen)
+    return seen is None
 
 
 class PgGitMachine(RuleBasedStateMachine):
@@ -68,14 +113,13 @@ class PgGitMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Take the database as it is found."""
-        self.conn = self.ground.connect()
+        self.conn = self.ground.open()
         if self.ground.crash is None:
             self._exits.enter_context(self.conn.transaction(force_rollback=True))
         self.chaos = Chaos(self.conn)
         self.failpoints = [row[0] for row in self.conn.execute(_FAILPOINTS)]
         self.findings = self._findings()
         self.model = observe(self.conn)
-        self._mine = set(self.model.records)
 
     # -- what happens ----------------------------------------------------
 
@@ -99,8 +143,7 @@ class PgGitMachine(RuleBasedStateMachine):
         """Do something while a fault is armed: it is done, or it fails as the fault says."""
         operation = self._draw(data)
         plan = data.draw(strategies.fault_plans(self.failpoints, max_hit=3), label="fault")
-        seen = self._attempt(operation, plan)
-        if seen is None:
+        if attempt(self.target, self.chaos, operation, plan):
             self.model.apply(operation)
 
     @precondition(lambda self: self.ground.crash is not None)
@@ -114,9 +157,7 @@ class PgGitMachine(RuleBasedStateMachine):
         if committed:
             self.conn.execute("COMMIT")
             self.model.apply(operation)
-        self.ground.crash()
-        self.conn.close()
-        self.conn = self.ground.connect()
+        self.conn = self.ground.crash(self.conn)
         self.chaos = Chaos(self.conn)
         self.model.current = ROOT  # which branch a session is on ends with it
 
@@ -136,6 +177,8 @@ class PgGitMachine(RuleBasedStateMachine):
             if hasattr(self, "model") and not self.conn.broken:
                 new = self._findings() - self.findings
                 assert not new, f"fsck found what was not there before: {sorted(new)}"
+            if hasattr(self, "model") and self.ground.crash is not None:
+                self.conn.close()
 
     # -- how it is done --------------------------------------------------
 
@@ -146,24 +189,6 @@ class PgGitMachine(RuleBasedStateMachine):
 
     def _draw(self, data: st.DataObject) -> Operation:
         return data.draw(strategies.operations(self.model), label="operation")
-
-    def _attempt(self, operation: Operation, plan: FaultPlan | None) -> psycopg.Error | None:
-        """Do an operation under a fault; return the injected error, if there was one."""
-        if plan is None:
-            with self.conn.transaction():
-                perform(self.target, operation)
-            return None
-        seen: psycopg.Error | None = None
-        with plan.armed(self.chaos) as fault:
-            try:
-                with self.conn.transaction():
-                    perform(self.target, operation)
-            except psycopg.Error as error:
-                seen = error
-            fired = fault.fired
-        note(f"fired: {fired}")
-        _judge(plan, fired, seen)
-        return seen
 
     def _findings(self) -> set[tuple[str, str]]:
         return {(finding.check_id, finding.row_identity or "") for finding in self.chaos.fsck()}

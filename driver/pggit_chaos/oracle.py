@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pggit_chaos.target import Target
 
-__all__ = ["departures", "observe", "perform"]
+__all__ = ["broken_lines", "broken_versions", "departures", "observe", "perform", "value"]
 
 _BRANCHES = """
 SELECT b.name, p.name, b.head_commit_hash, b.status::text
@@ -50,6 +50,62 @@ _COPIES = "SELECT t.branch_name, t.source_table FROM ONLY pggit.branched_tables 
 _CONFLICTS = """
 SELECT c.branch_a, c.branch_b, c.conflict_object FROM ONLY pggit.merge_conflicts AS c ORDER BY c.id
 """
+
+_LINES = """
+SELECT b.name, b.head_commit_hash,
+       ARRAY(SELECT c.hash FROM ONLY pggit.commits AS c
+              WHERE c.branch_id = b.id ORDER BY c.id),
+       ARRAY(SELECT c.parent_commit_hash FROM ONLY pggit.commits AS c
+              WHERE c.branch_id = b.id ORDER BY c.id)
+  FROM ONLY pggit.branches AS b
+ ORDER BY b.id
+"""
+# Tables of schema public only: some pgGits version themselves.
+_VERSIONS = """
+SELECT o.branch_name, o.object_name, o.version,
+       ARRAY(SELECT h.old_version FROM ONLY pggit.history AS h
+              WHERE h.object_id = o.id AND h.new_version IS NOT NULL ORDER BY h.id),
+       ARRAY(SELECT h.new_version FROM ONLY pggit.history AS h
+              WHERE h.object_id = o.id AND h.new_version IS NOT NULL ORDER BY h.id)
+  FROM ONLY pggit.objects AS o
+ WHERE o.object_type = 'TABLE' AND o.schema_name = 'public'
+ ORDER BY o.id
+"""
+
+
+def value(conn: psycopg.Connection[Any], query: Any, *arguments: Any) -> Any:
+    """Return the one value that a query answers, None where it answers no row."""
+    row = conn.execute(query, arguments).fetchone()
+    return None if row is None else row[0]
+
+
+def broken_lines(conn: psycopg.Connection[Any]) -> list[str]:
+    """Return, as sentences, where the commits of a branch are not one line up to its head."""
+    wrong = []
+    for branch, head, hashes, parents in conn.execute(_LINES):
+        for number in range(1, len(hashes)):
+            if parents[number] != hashes[number - 1]:
+                wrong.append(
+                    f"commit {hashes[number]} of {branch!r} follows {hashes[number - 1]},"
+                    f" and has {parents[number]} as its parent"
+                )
+        if hashes and head != hashes[-1]:
+            wrong.append(f"the last commit of {branch!r} is {hashes[-1]}, and its head is {head}")
+    return wrong
+
+
+def broken_versions(conn: psycopg.Connection[Any]) -> list[str]:
+    """Return, as sentences, where a table's history does not lead to its version step by step."""
+    wrong = []
+    for branch, table, version, olds, news in conn.execute(_VERSIONS):
+        of = f"of table {table!r} on {branch!r}"
+        if news and news[-1] != version:
+            wrong.append(f"the last change {of} led to version {news[-1]}; it is at {version}")
+        if news and news != list(range(news[0], news[0] + len(news))):
+            wrong.append(f"the versions {of} do not follow one another: {news}")
+        if olds[1:] != news[:-1]:
+            wrong.append(f"the changes {of} do not begin where those before ended: {olds}, {news}")
+    return wrong
 
 
 def perform(target: Target, operation: Operation) -> None:
