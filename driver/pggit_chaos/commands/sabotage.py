@@ -1,0 +1,109 @@
+"""Sabotage: bugs put into the reference target, to see whether the suite notices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pggit_chaos import listing, options, talk
+from pggit_chaos import sabotage as sabotages
+from pggit_chaos.listing import Listing, Record
+from pggit_chaos.measurement import Measurement
+from pggit_chaos.sabotage import Sabotage
+from pggit_chaos.workbench import Choice, open_workbench
+
+if TYPE_CHECKING:
+    from pggit_chaos.metrics import FailureModes
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  pggit-chaos sabotage --jobs 2
+  pggit-chaos sabotage commit_unlocked head_cut --own
+  pggit-chaos sabotage ./my_bug.sql --format markdown
+""",
+    short_help="Put bugs into the reference target and see which tests notice.",
+)
+@click.argument("names", nargs=-1, metavar="[NAME|FILE.sql]...")
+@click.option("--list", "list_only", is_flag=True, help="List the sabotages, and run nothing.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs at once.")
+@click.option("--own", is_flag=True, help="Run only tests of the sabotage's own category.")
+@click.option("--first", is_flag=True, help="End each run at the first test that notices.")
+@click.option("-k", "expression", metavar="EXPR", help="Run only tests that match, as in pytest.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Runs without a sabotage; how stable the suite is takes more than one.",
+)
+@click.option(
+    "--pg-bindir",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The PostgreSQL programs to start throwaway servers with.",
+)
+@options.format_name
+def command(
+    *,
+    names: tuple[str, ...],
+    list_only: bool,
+    jobs: int,
+    own: bool,
+    first: bool,
+    expression: str | None,
+    repeat: int,
+    pg_bindir: Path | None,
+    format_name: str,
+) -> int:
+    """Run the suite's smoke level against each sabotage, by default all of them.
+
+    A sabotage is the reference target with one bug put in.  A test notices if it
+    passes on the reference target as it is and fails with the bug.  The first
+    run is one without: there every test must pass.  Exit status 1 where one does
+    not, where nobody notices a sabotage, or no test of its own category.
+    """
+    chosen = [sabotages.find(name) for name in names] or sabotages.all()
+    if list_only:
+        listing.write([_as_listing(chosen)], format_name)
+        return 0
+    passed_on = [
+        *(["--chaos-pg-bindir", str(pg_bindir)] if pg_bindir is not None else []),
+        *(["-k", expression] if expression is not None else []),
+    ]
+    measurement = Measurement(
+        chosen, modes=_modes(pg_bindir), arguments=passed_on, own=own, first=first
+    )
+    try:
+        measurement.run(jobs=jobs, repeat=repeat)
+    finally:
+        # Whatever ended it: what was found out until then is told.
+        listings = measurement.listings()
+        listing.write(listings, format_name)
+    return int(any(each.failures for each in listings))
+
+
+def _modes(pg_bindir: Path | None) -> FailureModes:
+    from pggit_chaos import metrics
+    from pggit_chaos.chaos import Chaos
+
+    with open_workbench(Choice(pg_bindir=pg_bindir), talk.say) as bench:
+        return metrics.failure_modes(Chaos(bench.conn))
+
+
+def _as_listing(chosen: Sequence[Sabotage]) -> Listing:
+    columns = ("sabotage", "category", "summary")
+    return Listing(
+        name="sabotages",
+        title="Sabotages",
+        columns=columns,
+        records=[
+            Record(name=each.name, values=dict(zip(columns, values, strict=True)))
+            for each in chosen
+            for values in [(each.name, each.category, each.summary)]
+        ],
+    )

@@ -1,0 +1,114 @@
+"""Runs of the suite: pytest in a subprocess, its journal read back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pggit_chaos import journal
+from pggit_chaos.errors import UnavailableError
+from pggit_chaos.journal import Entry
+
+__all__ = ["SMOKE", "Plan", "Run", "run_all"]
+
+SMOKE: Final = "chaos and not slow and not destructive"
+PACKAGE: Final = Path(__file__).parent
+TEST_TIMEOUT: Final = 60  # seconds; a smoke test that waits for longer waits for ever
+_PASSED, _FAILED = 0, 1  # pytest's exit statuses for a run that came to its end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A run that is to be: what it is called, and its arguments for pytest."""
+
+    label: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run that was: its tests, and how long it took."""
+
+    plan: Plan
+    entries: tuple[Entry, ...]
+    seconds: float
+
+
+def run_all(plans: Sequence[Plan], *, jobs: int = 1) -> Iterator[tuple[int, Run]]:
+    """Run the suite once for each plan, so many at once; yield place and run as they end.
+
+    Whoever stops listening ends those that are under way, and their servers.
+    """
+    processes: set[subprocess.Popen[bytes]] = set()
+    with ThreadPoolExecutor(jobs) as pool:
+        places = {pool.submit(_run, plan, processes.add): n for n, plan in enumerate(plans)}
+        try:
+            for future in as_completed(places):
+                yield places[future], future.result()
+        finally:
+            for future in places:
+                future.cancel()
+            for process in processes:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGINT)
+
+
+def _run(plan: Plan, started: Callable[[subprocess.Popen[bytes]], None]) -> Run:
+    with tempfile.TemporaryDirectory(prefix="pggit-chaos-run-") as name:
+        written, said = Path(name, "journal"), Path(name, "output")
+        written.touch()
+        began = time.monotonic()
+        with said.open("wb") as output:
+            process = subprocess.Popen(
+                [*_command(), *plan.arguments, "--chaos-journal", str(written)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": _python_path()},
+                start_new_session=True,  # Ctrl-C is for us; they are told when to end
+            )
+            started(process)
+            status = process.wait()
+        seconds = time.monotonic() - began
+        entries = tuple(journal.read(written))
+        if status not in (_PASSED, _FAILED) or not entries:
+            last = "\n".join(said.read_text(errors="replace").rstrip().splitlines()[-15:])
+            raise UnavailableError(
+                f"the suite did not run to its end: {plan.label} (pytest's status {status})",
+                detail=last or "it said nothing",
+            )
+    return Run(plan=plan, entries=entries, seconds=seconds)
+
+
+def _command() -> list[str]:
+    suite = _suite()
+    return [
+        *(sys.executable, "-m", "pytest", str(suite), "-c", str(suite / "pytest.ini")),
+        *("-p", "pggit_chaos.journal", "-p", "no:cacheprovider", "-q", "--tb=short"),
+        *("-o", f"timeout={TEST_TIMEOUT}"),
+    ]
+
+
+def _suite() -> Path:
+    """Return where the suite is: in the package, or beside it in a checkout."""
+    for place in (PACKAGE / "suite", PACKAGE.parents[1] / "tests/chaos"):
+        if (place / "pytest.ini").is_file():
+            return place
+    raise UnavailableError(
+        "the suite is not there", hint="Install pggit-chaos from a wheel, or run it in a checkout."
+    )
+
+
+def _python_path() -> str:
+    """Have the subprocess import the package that runs it."""
+    former = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([str(PACKAGE.parent), *([former] if former else [])])
