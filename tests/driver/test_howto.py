@@ -55,14 +55,18 @@ def test_the_shell_blocks_of_a_guide_run_in_their_order(
 
 
 @pytest.mark.parametrize(
-    "code",
+    ("guide", "code"),
     [
-        pytest.param(code, id=f"{guide.stem}-{number}")
+        pytest.param(guide, code, id=f"{guide.stem}-{number}")
         for guide in GUIDES
         for number, code in enumerate(_blocks(guide, "python"), 1)
     ],
 )
-def test_a_python_block_runs_on_its_own(code: str, tmp_path: Path) -> None:
+def test_a_python_block_runs_on_its_own(guide: Path, code: str, tmp_path: Path) -> None:
+    """On its own but for what the guide has a name for: blocks that begin with ``# NAME.py``."""
+    for block in _blocks(guide, "python"):
+        if named := re.match(r"# (\w+\.py)\n", block):
+            (tmp_path / named[1]).write_text(block)
     _run([sys.executable, "-c", code], tmp_path)
 
 
