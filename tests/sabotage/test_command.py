@@ -1,0 +1,87 @@
+"""``pggit-chaos sabotage``: the whole of it, with few tests and few sabotages."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from command_line import CLEAN, COULD_NOT_RUN, FINDINGS, INTERRUPTED, USAGE, rows, run, words
+from pggit_chaos import sabotage
+
+pytestmark = pytest.mark.one_version
+
+HARMLESS = "COMMENT ON SCHEMA pggit IS 'as it was';"
+FEW = ("-k", "test_commit_message_preserved")
+
+
+@pytest.fixture
+def bindir(fleet, server_version):
+    """Where the programs of the version under test are."""
+    return fleet.programs(server_version).bindir
+
+
+@pytest.fixture
+def harmless(tmp_path):
+    """The path of a sabotage that changes nothing."""
+    path = tmp_path / "harmless.sql"
+    path.write_text(HARMLESS)
+    return path
+
+
+def test_it_lists_them_all():
+    listed = rows(run("sabotage", "--list", "--format", "json"))
+    assert [row["sabotage"] for row in listed] == [bug.name for bug in sabotage.all()]
+
+
+def test_an_unknown_one_is_a_usage_error():
+    assert run("sabotage", "no_such_sabotage").returncode == USAGE
+
+
+def test_without_any_test_it_could_not_run(bindir):
+    done = run("sabotage", "message_cut", "-k", "no_such_test", "--pg-bindir", bindir)
+    assert done.returncode == COULD_NOT_RUN
+    assert "did not run to its end" in done.stderr
+
+
+@pytest.mark.slow
+def test_one_that_is_noticed_is_clean(bindir):
+    done = run("sabotage", "message_cut", *FEW, "--pg-bindir", bindir, "--format", "json")
+    assert done.returncode == CLEAN, done.stderr
+    control, cut = json.loads(done.stdout)["sabotages"]
+    assert (control["verdict"], control["noticed"]) == ("passes", 0)
+    assert cut["verdict"] == "noticed"
+    assert cut["property"] > 0
+
+
+@pytest.mark.slow
+def test_one_that_survives_is_a_finding(bindir, harmless):
+    done = run("sabotage", harmless, *FEW, "--pg-bindir", bindir, "--format", "json")
+    assert done.returncode == FINDINGS
+    assert json.loads(done.stdout)["sabotages"][1]["verdict"] == "survived: no test noticed"
+
+
+@pytest.mark.slow
+def test_what_is_known_is_told_when_it_is_interrupted(bindir):
+    command = words("sabotage", "message_cut", "message_normalised", *FEW, "--pg-bindir", bindir)
+    with subprocess.Popen(
+        [*command, "--format", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("message_cut:"):
+                process.send_signal(signal.SIGINT)
+                break
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert [row["sabotage"] for row in json.loads(said)["sabotages"]][:2] == [
+        "(control)",
+        "message_cut",
+    ]
