@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pggit_chaos.target import Target
 
-__all__ = ["broken_lines", "broken_versions", "departures", "observe", "perform", "value"]
+__all__ = ["broken_lines", "broken_versions", "departures", "observe", "perform", "state", "value"]
 
 _BRANCHES = """
 SELECT b.name, p.name, b.head_commit_hash, b.status::text
@@ -72,11 +72,26 @@ SELECT o.branch_name, o.object_name, o.version,
  ORDER BY o.id
 """
 
+# What a rollback takes back; the positions of sequences it does not.
+_STATE = """
+SELECT d.relation, d.digest
+  FROM pggit_chaos.digest() AS d
+ WHERE d.relation NOT IN (SELECT format('%I.%I', n.nspname, c.relname)
+                            FROM pg_catalog.pg_class AS c
+                            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                           WHERE c.relkind = 'S')
+"""
+
 
 def value(conn: psycopg.Connection[Any], query: Any, *arguments: Any) -> Any:
     """Return the one value that a query answers, None where it answers no row."""
     row = conn.execute(query, arguments).fetchone()
     return None if row is None else row[0]
+
+
+def state(conn: psycopg.Connection[Any]) -> dict[str, str]:
+    """Return a digest of each of pgGit's tables, and of its definitions."""
+    return dict(conn.execute(_STATE).fetchall())
 
 
 def broken_lines(conn: psycopg.Connection[Any]) -> list[str]:

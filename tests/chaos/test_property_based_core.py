@@ -237,7 +237,7 @@ class TestBranches:
 
     @given(strategies.hostile_branch_names())
     def test_a_name_that_is_none_makes_no_branch(self, pggit: Target, name: str) -> None:
-        """Promise: all other names are refused, by whatever would make a branch, and leave nothing."""
+        """Promise: all other names are refused, by whatever makes a branch, and leave nothing."""
         with undone(pggit) as conn:
             before = value(conn, BRANCHES), value(conn, COMMITS)
             with pytest.raises(psycopg.Error), conn.transaction():
