@@ -1,4 +1,4 @@
-"""Write docs/reference/sql.md and command-line.md from COMMENT ON and --help.
+"""Write docs/reference from COMMENT ON, --help and the headers of the sabotages.
 
 Run it as ``python docs/generate.py``; a test fails while the pages are out of date.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import click
 import psycopg
 
-from pggit_chaos import cli, extension
+from pggit_chaos import cli, extension, sabotage
 from pggit_chaos.cluster import Cluster
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -94,6 +94,23 @@ def command_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+def sabotage_page() -> str:
+    """Return the list of sabotages."""
+    lines = [
+        "# Sabotages",
+        "",
+        "Generated from the headers of the files. A sabotage is the reference target with",
+        "one bug put in; a suite of tests has to notice it, by a test of its category.",
+        "[How to measure a suite](../how-to/measure-a-suite.md) says how to run them.",
+        "",
+        "| category | sabotage | is |",
+        "|---|---|---|",
+    ]
+    for bug in sabotage.all():
+        lines.append(f"| {bug.category} | `{bug.name}` | {bug.summary} |")
+    return "\n".join(lines) + "\n"
+
+
 def _fenced(text: str) -> str:
     return f"```text\n{textwrap.dedent(text).rstrip()}\n```"
 
@@ -105,6 +122,7 @@ def pages() -> dict[Path, str]:
         return {
             REFERENCE / "sql.md": sql_page(conn),
             REFERENCE / "command-line.md": command_page(),
+            REFERENCE / "sabotages.md": sabotage_page(),
         }
 
 

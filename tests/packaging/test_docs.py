@@ -21,7 +21,7 @@ def pages():
     return module.pages()
 
 
-@pytest.mark.parametrize("name", ["sql.md", "command-line.md"])
+@pytest.mark.parametrize("name", ["sql.md", "command-line.md", "sabotages.md"])
 def test_a_generated_page_is_up_to_date(pages, name):
     """Run: python docs/generate.py."""
     path = DOCS / "reference" / name
