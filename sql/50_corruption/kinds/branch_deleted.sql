@@ -8,6 +8,7 @@ VALUES (
     'a branch is gone and what is on it is still there',
     '{commit_branch_missing,object_branch_missing,history_branch_missing,'
     'branch_parent_missing,dependency_branch_missing,data_branch_missing,'
+    'branched_table_branch_missing,'
     'merge_conflict_branch_missing}',
     '{pggit.branches.id,pggit.branches.name,pggit.branches.parent_branch_id,'
     'pggit.commits.branch_id,pggit.objects.branch_id}',

@@ -6,7 +6,7 @@ INSERT INTO @extschema@._corruption_kind
 VALUES (
     'object_deleted', 'object',
     'an object is gone and what refers to it is still there',
-    '{history_object_missing,object_parent_missing,dependency_object_missing}',
+    '{history_object_missing,object_parent_missing,dependency_object_missing,object_untracked}',
     '{pggit.objects.id,pggit.objects.full_name,pggit.history.object_id}',
     'delete', 'pggit.objects',
 $query$

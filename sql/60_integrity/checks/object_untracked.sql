@@ -35,12 +35,12 @@ SELECT format('relation=%I.%I', r.nspname, r.relname),
                               AND d.deptype = 'e')) AS r
   LEFT JOIN (SELECT DISTINCT o.schema_name, o.object_name
                FROM ONLY pggit.objects AS o
-              WHERE o.is_active
+              WHERE o.is_active IS NOT FALSE
                 AND o.object_type IN ('TABLE', 'VIEW', 'MATERIALIZED_VIEW', 'INDEX')) AS o
     ON o.schema_name = r.nspname AND o.object_name = r.name
   LEFT JOIN (SELECT DISTINCT o.schema_name, o.object_name
                FROM ONLY pggit.objects AS o
-              WHERE o.is_active
+              WHERE o.is_active IS NOT FALSE
                 AND o.object_type IN ('TABLE', 'VIEW', 'MATERIALIZED_VIEW', 'INDEX')) AS q
     ON q.schema_name = r.nspname AND q.object_name = r.full_name
  WHERE o.object_name IS NULL

@@ -1,0 +1,23 @@
+--
+-- Released pgGits record no parent at all, and so the commits of a branch are
+-- no chain.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
+VALUES (
+    'commit_parent_unrecorded', 'commit', 'warning', false, 'pggit.commits',
+    'a commit names its parent, but the first of a branch',
+    '{pggit.commits.id,pggit.commits.hash,pggit.commits.branch_id,'
+    'pggit.commits.parent_commit_hash}',
+    'Set parent_commit_hash to the commit before it on the branch.',
+$query$
+SELECT format('id=%s', c.id),
+       format('commit "%s" names no parent, and is not the first of branch %s', c.hash,
+              c.branch_id)
+  FROM ONLY pggit.commits AS c
+  JOIN (SELECT f.branch_id, min(f.id) AS id
+          FROM ONLY pggit.commits AS f
+         GROUP BY f.branch_id) AS f ON f.branch_id = c.branch_id
+ WHERE c.parent_commit_hash IS NULL
+   AND c.id > f.id
+$query$);

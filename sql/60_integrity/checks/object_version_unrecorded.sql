@@ -1,0 +1,36 @@
+--
+-- What object_version_mismatch leaves out: an object that was written since its
+-- last history, or that has the version of another branch. A released pgGit
+-- merges versions without history. A last step that is none is the business of
+-- history_version_step.
+--
+INSERT INTO @extschema@._integrity_check
+    (check_id, category, severity, sound, relation, summary, requires, action, query)
+VALUES (
+    'object_version_unrecorded', 'object', 'warning', false, 'pggit.objects',
+    'no version of an object is without history',
+    '{pggit.objects.id,pggit.objects.object_type,pggit.objects.schema_name,'
+    'pggit.objects.object_name,pggit.objects.full_name,pggit.objects.branch_name,'
+    'pggit.objects.version,pggit.objects.updated_at,pggit.history.id,pggit.history.object_id,'
+    'pggit.history.old_version,pggit.history.new_version,pggit.history.created_at}',
+    'Record the change that led to the version, or set the version to what the history says.',
+$query$
+SELECT format('id=%s', o.id),
+       format('%s "%s" has version %s, and its own history has reached %s', o.object_type,
+              o.full_name, o.version, COALESCE(h.new_version, h.old_version))
+  FROM ONLY pggit.objects AS o
+  JOIN (SELECT h.object_id, max(h.id) AS id
+          FROM ONLY pggit.history AS h
+         GROUP BY h.object_id) AS l ON l.object_id = o.id
+  JOIN ONLY pggit.history AS h ON h.id = l.id
+ WHERE COALESCE(h.new_version, h.old_version) <> o.version
+   AND COALESCE(h.new_version - 1, h.old_version, 0) = COALESCE(h.old_version, 0)
+   AND (h.created_at IS DISTINCT FROM o.updated_at
+        OR EXISTS (SELECT
+                     FROM ONLY pggit.objects AS s
+                    WHERE s.object_type = o.object_type
+                      AND s.schema_name = o.schema_name
+                      AND s.object_name = o.object_name
+                      AND s.branch_name <> o.branch_name
+                      AND s.version = o.version))
+$query$);
