@@ -14,7 +14,7 @@ from psycopg import Error
 from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row, scalar_row
 
-from pggit_chaos.errors import ChaosError, translated
+from pggit_chaos.errors import ChaosError, ServerError, translated
 from pggit_chaos.rows import (
     Corruption,
     CorruptionKind,
@@ -86,9 +86,9 @@ class AsyncFault:
 
     async def close(self, *, lost: bool) -> None:
         """Keep the counters for later, unless the connection can no longer tell them."""
+        self._over = True
         if not lost:
             self._final = await self._read()
-        self._over = True
 
 
 class AsyncPause:
@@ -152,9 +152,11 @@ class AsyncChaos:
             yield fault
         finally:
             if await _is_usable(self.conn, rollback=began):
-                async with _outliving_rollback(self.conn):
-                    await fault.close(lost=False)
-                    await _scalar(self.conn, "SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
+                # Where the session was lost meanwhile, nobody can disarm it: it expires.
+                with suppress(ServerError):
+                    async with _outliving_rollback(self.conn):
+                        await fault.close(lost=False)
+                        await _scalar(self.conn, "SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
             else:
                 await fault.close(lost=True)  # it goes with the transaction or the session
 
@@ -350,8 +352,10 @@ class AsyncChaos:
             yield
         finally:
             if await _is_usable(self.conn, rollback=began):
-                async with _outliving_rollback(self.conn):
-                    await _scalar(self.conn, "SELECT pggit_chaos.release_lock(%s)", (hold_id,))
+                # Where this session was lost meanwhile, the hold has ended with it.
+                with suppress(ServerError):
+                    async with _outliving_rollback(self.conn):
+                        await _scalar(self.conn, "SELECT pggit_chaos.release_lock(%s)", (hold_id,))
 
     @asynccontextmanager
     async def _held_by(

@@ -14,7 +14,7 @@ from psycopg import Error
 from psycopg.pq import TransactionStatus
 from psycopg.rows import class_row, scalar_row
 
-from pggit_chaos.errors import ChaosError, translated
+from pggit_chaos.errors import ChaosError, ServerError, translated
 from pggit_chaos.rows import (
     Corruption,
     CorruptionKind,
@@ -86,9 +86,9 @@ class Fault:
 
     def close(self, *, lost: bool) -> None:
         """Keep the counters for later, unless the connection can no longer tell them."""
+        self._over = True
         if not lost:
             self._final = self._read()
-        self._over = True
 
 
 class Pause:
@@ -152,7 +152,8 @@ class Chaos:
             yield fault
         finally:
             if _is_usable(self.conn, rollback=began):
-                with _outliving_rollback(self.conn):
+                # Where the session was lost meanwhile, nobody can disarm it: it expires.
+                with suppress(ServerError), _outliving_rollback(self.conn):
                     fault.close(lost=False)
                     _scalar(self.conn, "SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
             else:
@@ -342,7 +343,8 @@ class Chaos:
             yield
         finally:
             if _is_usable(self.conn, rollback=began):
-                with _outliving_rollback(self.conn):
+                # Where this session was lost meanwhile, the hold has ended with it.
+                with suppress(ServerError), _outliving_rollback(self.conn):
                     _scalar(self.conn, "SELECT pggit_chaos.release_lock(%s)", (hold_id,))
 
     @contextmanager

@@ -154,6 +154,17 @@ def test_a_fault_that_ends_the_session_raises_what_it_raises(chaos: Chaos) -> No
         _commit(chaos)
 
 
+def test_a_session_that_was_ended_meanwhile_raises_nothing_on_the_way_out(
+    chaos: Chaos, other: Connection
+) -> None:
+    pid = chaos.conn.info.backend_pid
+    with chaos.fault(COMMITS) as fault:
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
+    with pytest.raises(ChaosError, match="counters of the fault were lost"):
+        _ = fault.fired
+    assert other.execute("SELECT state FROM pggit_chaos.fault").fetchone() == ("expired",)
+
+
 def test_an_unknown_failpoint_is_a_usage_error_that_names_near_ones(chaos: Chaos) -> None:
     with pytest.raises(UsageError) as caught, chaos.fault("pggit.comits.insert.before"):
         raise AssertionError("it was armed")
