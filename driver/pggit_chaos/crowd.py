@@ -6,20 +6,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Barrier
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 
+from pggit_chaos.chaos import Pause
+from pggit_chaos.errors import ChaosError
+
 if TYPE_CHECKING:
+    from pggit_chaos.chaos import Chaos
     from pggit_chaos.target import Target
 
-__all__ = ["Crowd", "Running", "errors", "sqlstates"]
+__all__ = ["Crowd", "Halted", "Running", "errors", "sqlstates"]
 
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
 
 PATIENCE = 20.0  # seconds
+_LOOK = timedelta(milliseconds=100)
 _BLOCKED = "SELECT cardinality(pg_catalog.pg_blocking_pids(%s)) > 0"
 
 
@@ -63,6 +69,37 @@ class Running:
             return error
 
 
+class Halted(Running):
+    """Work that stands still at a failpoint until it is told to go on."""
+
+    def __init__(
+        self, future: Future[Any], conn: Connection, watcher: Connection, pause: Pause
+    ) -> None:
+        super().__init__(future, conn, watcher)
+        self._pause = pause
+
+    def await_halt(self) -> None:
+        """Return when it stands still; raise what it raised where it does not get there."""
+        deadline = time.monotonic() + PATIENCE
+        while not self._stands_still():
+            if self.done:
+                self.result()
+                raise ChaosError(f'it ended without passing "{self._pause.failpoint}"')
+            if time.monotonic() > deadline:
+                raise TimeoutError(f'it does not come to "{self._pause.failpoint}"')
+
+    def go_on(self) -> None:
+        """Let it go."""
+        self._pause.release()
+
+    def _stands_still(self) -> bool:
+        try:
+            self._pause.wait(timeout=_LOOK)
+        except TimeoutError:
+            return False
+        return True
+
+
 class Crowd:
     """Makes sessions by ``connect(autocommit=...)``, which also closes them.
 
@@ -76,9 +113,7 @@ class Crowd:
 
     def together(self, *works: Callable[[Target], Any]) -> list[Any]:
         """Begin all works at once, each in an autocommit session; return their outcomes."""
-        from pggit_chaos.target import Target
-
-        targets = [Target(self._connect(autocommit=True)) for _ in works]
+        targets = [_target(self._connect(autocommit=True)) for _ in works]
         barrier = Barrier(len(works))
 
         def one(work: Callable[[Target], Any], target: Target) -> Any:
@@ -97,11 +132,32 @@ class Crowd:
     @contextmanager
     def running(self, work: Callable[[Target], Any], *, session: Any = None) -> Iterator[Running]:
         """Do a work beside the block, which has to let it end."""
-        from pggit_chaos.target import Target
-
         conn = session if session is not None else self._connect(autocommit=True)
         with ThreadPoolExecutor(1) as pool:
-            yield Running(pool.submit(work, Target(conn)), conn, self._watcher)
+            yield Running(pool.submit(work, _target(conn)), conn, self._watcher)
+
+    @contextmanager
+    def halted(
+        self, chaos: Chaos, failpoint: str, work: Callable[[Target], Any], *, session: Any = None
+    ) -> Iterator[Halted]:
+        """Have a work stand still where it first passes a failpoint; behind the block it goes on.
+
+        ``chaos`` is that of another session.  Raises what the work raises where
+        it does not get there.
+        """
+        conn = session if session is not None else self._connect(autocommit=True)
+        scope = f"pid:{conn.info.backend_pid}"
+        with ThreadPoolExecutor(1) as pool, chaos.fault(failpoint, "1*wait", scope=scope):
+            pause = Pause(chaos.conn, failpoint)
+            halted = Halted(pool.submit(work, _target(conn)), conn, self._watcher, pause)
+            halted.await_halt()
+            yield halted
+
+
+def _target(conn: Connection) -> Target:
+    from pggit_chaos.target import Target
+
+    return Target(conn)
 
 
 def errors(outcomes: Sequence[Any]) -> list[psycopg.Error]:
