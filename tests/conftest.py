@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from servers import tap
-from servers.fleet import VERSIONS, Fleet, bindir
+from servers.fleet import PGTAP, VERSIONS, Fleet, bindir
 
 if TYPE_CHECKING:
     import psycopg
@@ -37,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if options.chaos_pg_bindir is None and options.chaos_dsn is None:
         # The suite runs on one version, the newest: it is pgGit that it is about.
         options.chaos_pg_bindir = bindir(_versions(config)[-1])
+        options.chaos_extension_dir.append(PGTAP)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -124,49 +124,10 @@ def real_pggit(
     fleet.drop(server_version, [name])
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.name.endswith(".pgtap.sql"):
-        return TapFile.from_parent(parent, path=file_path)
-    return None
-
-
-class TapFile(pytest.File):
-    """A pgTAP file: one item a PostgreSQL version."""
-
-    def collect(self) -> Iterator[pytest.Item]:
-        for version in _versions(self.config):
-            yield TapItem.from_parent(self, name=f"pg{version}", version=version)
-
-
-class TapError(Exception):
-    """A pgTAP file that failed, with all that it said."""
-
-
-class TapItem(pytest.Item):
-    """A pgTAP file on one server, in a database and over a connection of its own."""
-
-    def __init__(self, *, version: str, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self._version = version
-
-    def runtest(self) -> None:
-        fleet = self.config.stash[_FLEET]
-        name = fleet.reference(self._version, pgtap=True)
-        options = {"options": "-c search_path=public,tap -c client_min_messages=warning"}
-        try:
-            with fleet.cluster(self._version).connect(name, autocommit=True, **options) as conn:
-                report = tap.run(conn, self.path.read_bytes())
-        finally:
-            fleet.drop(self._version, [name])
-        if report.skipped is not None:
-            pytest.skip(report.skipped)
-        if report.failures:
-            raise TapError("\n".join([*report.failures, "", "all of it:", *report.lines]))
-
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        if isinstance(excinfo.value, TapError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
-    def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, 0, f"{self.path.name}[{self.name}]"
+@pytest.fixture
+def tap_database(fleet: Fleet, server_version: str) -> Iterator[str]:
+    """What pgTAP files run in here: the plugin has one version, these tests have them all."""
+    name = fleet.reference(server_version, pgtap=True)
+    options = "-c search_path=public,tap -c client_min_messages=warning"
+    yield fleet.cluster(server_version).dsn(name, options=options)
+    fleet.drop(server_version, [name])

@@ -13,6 +13,7 @@ from pggit_chaos.plugin import levels, options
 pytest_plugins = (
     "pggit_chaos.plugin.fixtures",
     "pggit_chaos.plugin.coroutines",
+    "pggit_chaos.plugin.tap_files",
     "pggit_chaos.plugin.verdicts",
 )
 

@@ -11,7 +11,7 @@ import pytest
 from pggit_chaos.plugin import provision, servers
 from pggit_chaos.plugin.experiment import EXPERIMENT, Experiment
 from pggit_chaos.plugin.options import Options
-from pggit_chaos.plugin.provision import Provision
+from pggit_chaos.plugin.provision import Kind, Provision
 
 if TYPE_CHECKING:
     import asyncio
@@ -84,12 +84,18 @@ def chaos_database(request: pytest.FixtureRequest, chaos_provision: Provision) -
 
     Hooks are in it if the test asks for ``chaos``.
     """
-    conninfo = chaos_provision.make(hooked="chaos" in request.fixturenames)
+    conninfo = chaos_provision.make(_kind_for(request))
     request.node.stash[EXPERIMENT] = Experiment(
         conninfo=conninfo, known_findings=chaos_provision.findings
     )
     yield conninfo
     chaos_provision.drop(conninfo)
+
+
+def _kind_for(request: pytest.FixtureRequest) -> Kind:
+    if "tap_database" in request.fixturenames:
+        return "tap"
+    return "hooked" if "chaos" in request.fixturenames else "plain"
 
 
 # -- connections ---------------------------------------------------------

@@ -34,6 +34,15 @@ def add(parser: pytest.Parser) -> None:
         help="the PostgreSQL programs to start throwaway servers with",
     )
     group.addoption(
+        "--chaos-extension-dir",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a directory of extension files that throwaway servers shall have, like pgTAP's "
+        "(may be repeated)",
+    )
+    group.addoption(
         "--chaos-sabotage",
         metavar="NAME|all|FILE.sql",
         help="put one bug into the reference target: the tests must notice",
@@ -57,6 +66,7 @@ class Options:
     dsn: str | None = None
     pggit_source: Path | None = None
     pg_bindir: Path | None = None
+    extension_dirs: tuple[Path, ...] = ()
     sabotage: str | None = None
     null: bool = False
     must_fire: bool = False
@@ -85,6 +95,7 @@ class Options:
             dsn=config.getoption("--chaos-dsn"),
             pggit_source=sources[0] if sources else None,
             pg_bindir=config.getoption("--chaos-pg-bindir"),
+            extension_dirs=tuple(config.getoption("--chaos-extension-dir")),
             sabotage=config.getoption("--chaos-sabotage"),
             null=config.getoption("--chaos-null"),
             must_fire=config.getoption("--chaos-must-fire"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pggit_chaos import sabotage
 from pggit_chaos.errors import ChaosError, NotApplicableError
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from pggit_chaos.cluster import Cluster
     from pggit_chaos.rows import Finding
 
-__all__ = ["Provision", "check", "identity", "make_target", "put_in_hooks"]
+__all__ = ["TAP_SCHEMA", "Kind", "Provision", "check", "identity", "make_target", "put_in_hooks"]
+
+TAP_SCHEMA: Final = "tap"
+
+Kind = Literal["plain", "hooked", "tap"]
 
 
 class Provision:
@@ -29,7 +33,7 @@ class Provision:
         self.options = options
         self.server: Server | None = None
         self.findings: frozenset[tuple[str, str]] = frozenset()
-        self._templates: dict[bool, str] = {}
+        self._templates: dict[Kind, str] = {}
         self._failure: ChaosError | None = None
         self._numbers = itertools.count(1)
 
@@ -48,9 +52,9 @@ class Provision:
         assert isinstance(server, ThrowawayServer)
         return server.cluster
 
-    def make(self, *, hooked: bool) -> str:
+    def make(self, kind: Kind = "plain") -> str:
         """Make a pristine database; return its conninfo."""
-        template = self._template(hooked=hooked)
+        template = self._template(kind)
         return self._server().dsn(self._server().clone(template, next(self._numbers)))
 
     def drop(self, conninfo: str) -> None:
@@ -65,33 +69,31 @@ class Provision:
             self.server = kind(self.options)
         return self.server
 
-    def _template(self, *, hooked: bool) -> str:
+    def _template(self, kind: Kind) -> str:
         """Return the template's name; where it cannot be made, that is tried only once."""
         if self._failure is not None:
             raise self._failure
-        if hooked not in self._templates:
-            make = self._make_hooked if hooked else self._make_plain
+        if kind not in self._templates:
             try:
-                self._templates[hooked] = make()
+                self._templates[kind] = self._make_template(kind)
             except ChaosError as error:
                 for note in (error.detail, error.hint):
                     if note is not None:
                         error.add_note(note)
                 self._failure = error
                 raise
-        return self._templates[hooked]
+        return self._templates[kind]
 
-    def _make_plain(self) -> str:
-        name = self._server().make(next(self._numbers))
-        dsn = self._server().dsn(name)
-        make_target(dsn, self.options)
-        self.findings = frozenset() if self.options.null else _findings(dsn)
-        return name
-
-    def _make_hooked(self) -> str:
-        template = self._template(hooked=False)
-        name = self._server().clone(template, next(self._numbers))
-        put_in_hooks(self._server().dsn(name))
+    def _make_template(self, kind: Kind) -> str:
+        server = self._server()
+        if kind == "plain":
+            name = server.make(next(self._numbers))
+            make_target(server.dsn(name), self.options)
+            self.findings = frozenset() if self.options.null else _findings(server.dsn(name))
+            return name
+        name = server.clone(self._template("plain"), next(self._numbers))
+        put_in = put_in_hooks if kind == "hooked" else put_in_pgtap
+        put_in(server.dsn(name))
         return name
 
 
@@ -123,24 +125,13 @@ def make_target(dsn: str, options: Options) -> None:
             reference.load(conn)
         if options.sabotage is not None:
             sabotage.apply(conn, sabotage.find(options.sabotage))
-        _add_dblink(conn)
+        _add_extension(conn, "dblink", "public")  # for lock holds
         if extension.installation(conn) is None:
             extension.install(conn)
         if not options.null:
             # Released pgGits fail at their first branch; that is known, and
             # would fail every test that makes one.
             Target(conn).workload(steps=0)
-
-
-def _add_dblink(conn: psycopg.Connection[Any]) -> None:
-    """Let lock holds have a session, where the server can: dblink is in most packages."""
-    available = "SELECT FROM pg_available_extensions WHERE name = 'dblink'"
-    if conn.execute(available).fetchone() is None:
-        return
-    with conn.transaction():
-        # pgGit would track what is not the test's.
-        conn.execute("SET LOCAL session_replication_role = replica")
-        conn.execute("CREATE EXTENSION IF NOT EXISTS dblink")
 
 
 def put_in_hooks(dsn: str) -> None:
@@ -151,6 +142,32 @@ def put_in_hooks(dsn: str) -> None:
     with _connection(dsn) as conn:
         extension.enable(conn)
         Chaos(conn).install_hooks()
+
+
+def put_in_pgtap(dsn: str) -> None:
+    """Create extension pgtap in a database; raise NotApplicableError where there is none."""
+    with _connection(dsn) as conn:
+        if not _add_extension(conn, "pgtap", TAP_SCHEMA):
+            raise NotApplicableError(
+                "the server has no extension pgtap; name the directory of its files "
+                "by --chaos-extension-dir, or install it there"
+            )
+
+
+def _add_extension(conn: psycopg.Connection[Any], name: str, schema: str) -> bool:
+    """Create an extension where the server has its files; answer whether it is there."""
+    from psycopg import sql
+
+    available = "SELECT FROM pg_available_extensions WHERE name = %s"
+    if conn.execute(available, (name,)).fetchone() is None:
+        return False
+    create = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA {}")
+    with conn.transaction():
+        # pgGit would track what is neither its own nor the test's.
+        conn.execute("SET LOCAL session_replication_role = replica")
+        conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        conn.execute(create.format(sql.Identifier(name), sql.Identifier(schema)))
+    return True
 
 
 def _findings(dsn: str) -> frozenset[tuple[str, str]]:

@@ -186,7 +186,9 @@ def open_cluster(options: Options, **arguments: Any) -> Cluster:
 
     settings = {**SETTINGS, **(arguments.pop("settings", None) or {})}
     programs = arguments.pop("programs", None) or binaries.find(options.pg_bindir)
-    return Cluster(programs=programs, settings=settings, **arguments).__enter__()
+    extensions = [*options.extension_dirs, *arguments.pop("extensions", ())]
+    cluster = Cluster(programs=programs, settings=settings, extensions=extensions, **arguments)
+    return cluster.__enter__()
 
 
 def check(dsn: str) -> str:
