@@ -264,3 +264,24 @@ class TestIndependence:
             first.go_on()
             assert not errors([first.outcome()])
         sound(pggit.conn, counted, before[0], 1)
+
+    def test_times_go_forward_even_where_transactions_overtake(
+        self, pggit: Target, first: Target, counted: int
+    ) -> None:
+        """Promise: the later of two changes has no earlier time than the one before it.
+
+        Failure: a transaction that began first changes an object last.
+        """
+        (began,) = first.conn.execute("SELECT LOCALTIMESTAMP").fetchone() or (None,)
+        pggit.increment_version(counted, description="overtakes")
+        first.increment_version(counted, description="began earlier")
+        first.conn.commit()
+        times = pggit.conn.execute(
+            "SELECT h.change_description, h.created_at FROM ONLY pggit.history AS h"
+            " WHERE h.object_id = %s ORDER BY h.id",
+            (counted,),
+        ).fetchall()
+        assert times[-2][1] > began, "nobody was overtaken: the test proves nothing"
+        assert times == sorted(times, key=lambda row: row[1]), (
+            f"history goes back in time from one change to the next: {times}"
+        )

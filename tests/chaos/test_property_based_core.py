@@ -420,3 +420,32 @@ def test_the_state_machine_survives_crashes(fresh_cluster: Any) -> None:
         machine.ground_that_crashes(cluster, "pggit"),
         settings(max_examples=max(2, settings().max_examples // 6), stateful_step_count=8),
     )
+
+
+class TestWhoAndWhen:
+    def test_a_commit_is_of_the_role_that_makes_it(self, pggit: Target) -> None:
+        """Promise: the author is the role that the session took, not the owner of pgGit."""
+        with undone(pggit) as conn:
+            conn.execute("CREATE ROLE chaos_author; GRANT USAGE ON SCHEMA pggit TO chaos_author")
+            for what in ("TABLES", "SEQUENCES"):  # whoever may commit anywhere, may here
+                conn.execute(f"GRANT ALL ON ALL {what} IN SCHEMA pggit TO chaos_author".encode())
+            conn.execute("SET LOCAL ROLE chaos_author")
+            hash_ = pggit.commit("main", "m")
+            conn.execute("RESET ROLE")
+            people = [commit_column(conn, column, hash_) for column in ("author", "committer")]
+        assert people == ["chaos_author"] * 2, f"chaos_author committed, recorded is {people}"
+
+    @given(st.integers(1970, 2199).filter(lambda year: year not in range(2020, 2040)))
+    def test_a_commit_is_not_of_the_time_that_a_forged_id_says(
+        self, pggit: Target, year: int
+    ) -> None:
+        """Promise: a Trinity ID with a year changed is refused, or its time is not believed."""
+        with undone(pggit) as conn:
+            forged = f"{year:04}{pggit.trinity_id()[4:]}"
+            try:
+                with conn.transaction():
+                    pggit.commit_as("main", "m", forged)
+            except psycopg.Error:
+                return
+            believed = commit_column(conn, "committed_at", forged)
+        assert believed.year != year, f"a commit of today with ID {forged} is of {believed}"
