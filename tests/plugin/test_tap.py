@@ -48,7 +48,7 @@ FILES = {
     "plan_missing": "SELECT 'ok 1';",
     "empty": "",
     "sql_error": "SELECT plan(1); SELECT ok(true); SELECT 1/0;",
-    "lost_session": "SELECT plan(1); SELECT ok(true); SELECT pg_terminate_backend(pg_backend_pid());",
+    "lost_session": "SELECT plan(1); SELECT pg_terminate_backend(pg_backend_pid());",
     "meta_commands": "\\set QUIET 1\n\\set n 1\nSELECT plan(:n);\n\\unset ECHO\nSELECT ok(true);",
     "autocommit": "SELECT plan(1);\nVACUUM pg_class;\nSELECT ok(true);",
     "transaction": "BEGIN; SELECT plan(1); SELECT ok(true); SELECT * FROM finish(); ROLLBACK;",
@@ -106,8 +106,9 @@ def test_perls_harness_judges_the_same() -> None:
         use TAP::Parser; my $all = join('', <STDIN>);
         for my $document (split /\\0/, $all, -1) {
             my $parser = TAP::Parser->new({ source => [split /\\n/, $document] });
-            $parser->run;
-            print $parser->has_problems ? 1 : 0;
+            my $bailed = 0;  # which is the harness's matter, not the parser's
+            while (my $result = $parser->next) { $bailed ||= $result->is_bailout; }
+            print $bailed || $parser->has_problems ? 1 : 0;
         }
     """
     done = subprocess.run(
