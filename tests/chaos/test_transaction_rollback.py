@@ -411,6 +411,9 @@ def _diverge(target: Target) -> None:
 
 
 def _settings(conn: Connection) -> dict[str, str]:
-    """Return what can be set, except who is asking and what the driver sets itself."""
-    rows = conn.execute("SELECT name, setting FROM pg_settings WHERE name <> 'in_hot_standby'")
+    """Return what can be set, and the branch that the session is on, which nobody lists."""
+    rows = conn.execute(
+        "SELECT name, setting FROM pg_settings UNION ALL"
+        " SELECT 'pggit.current_branch', current_setting('pggit.current_branch', true)"
+    )
     return dict(rows.fetchall())
