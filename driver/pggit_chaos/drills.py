@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pggit_chaos.errors import NothingToCorruptError
+from pggit_chaos.errors import NothingToCorruptError, UsageError
 from pggit_chaos.listing import Listing, Record
 from pggit_chaos.rows import Drill
 
 if TYPE_CHECKING:
     from pggit_chaos.chaos import Chaos
 
-__all__ = ["as_listing", "categories", "run"]
+__all__ = ["as_listing", "categories", "kinds", "run"]
 
 _COLUMNS = ("kind", "detected", "detected_by", "unrelated", "healed", "elapsed")
 
@@ -20,6 +20,18 @@ _COLUMNS = ("kind", "detected", "detected_by", "unrelated", "healed", "elapsed")
 def categories(chaos: Chaos) -> list[str]:
     """Return the categories of the kinds of corruption that this pgGit can suffer."""
     return sorted({kind.category for kind in chaos.corruption_kinds() if kind.applies})
+
+
+def kinds(chaos: Chaos, category: str | None = None) -> list[str]:
+    """Return the kinds of corruption that this pgGit can suffer, those of one category or all."""
+    known = chaos.corruption_kinds()
+    names = sorted({kind.category for kind in known})
+    if category is not None and category not in names:
+        raise UsageError(
+            f'category "{category}" of corruption does not exist',
+            hint=f"There are {', '.join(names)}.",
+        )
+    return [kind.kind for kind in known if kind.applies and category in (None, kind.category)]
 
 
 def run(chaos: Chaos, kind: str, seed: int = 0) -> Drill:
@@ -32,11 +44,11 @@ def run(chaos: Chaos, kind: str, seed: int = 0) -> Drill:
         )
 
 
-def as_listing(drills: Sequence[Drill], label: str) -> Listing:
+def as_listing(drills: Sequence[Drill], label: str, *, physical: bool = False) -> Listing:
     """Return the drills as a list: corruption kind, detected, by which check, healed."""
     return Listing(
-        name="drills",
-        title=f"Corruption drills: {label}",
+        name="physical" if physical else "drills",
+        title=f"{'Drills of damaged files' if physical else 'Corruption drills'}: {label}",
         target=label,
         columns=_COLUMNS,
         records=[

@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 import click
 
-__all__ = ["progress", "say"]
+__all__ = ["INTERRUPTED", "Interruption", "interruptible", "progress", "say"]
+
+INTERRUPTED = 130  # the exit status of what Ctrl-C ended
 
 Item = TypeVar("Item")
+
+
+@dataclass
+class Interruption:
+    """Whether Ctrl-C ended the block."""
+
+    happened: bool = False
+
+    def status(self, otherwise: int) -> int:
+        """Return the exit status: that of an interruption, or what it would be without."""
+        return INTERRUPTED if self.happened else otherwise
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Let Ctrl-C end the block and not the command: what was done until then is listed."""
+    interruption = Interruption()
+    try:
+        yield interruption
+    except KeyboardInterrupt:
+        interruption.happened = True
+        say("interrupted; what was done until then:")
 
 
 def say(message: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,10 @@ from pggit_chaos.pggit_source import InstallerError
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["Choice", "Workbench", "open_workbench"]
+    from pggit_chaos.clones import Original
+    from pggit_chaos.cluster import Cluster
+
+__all__ = ["Choice", "Workbench", "open_copy", "open_workbench"]
 
 DATABASE = "pggit_chaos_demo"
 CONNECT_TIMEOUT = 10  # seconds; a DSN that answers nothing must not hang a command
@@ -43,6 +46,8 @@ class Workbench:
 
     conn: psycopg.Connection[Any]
     label: str
+    cluster: Cluster | None = None
+    """The server, where it is a throwaway one."""
     installer_errors: tuple[InstallerError, ...] = ()
 
 
@@ -53,6 +58,7 @@ def open_workbench(
     *,
     needs_extension: bool = True,
     workload: bool = True,
+    initdb_options: Iterable[str] = (),
 ) -> Iterator[Workbench]:
     """Open what was chosen.
 
@@ -65,7 +71,7 @@ def open_workbench(
                 _require_extension(conn)
             yield Workbench(conn=conn, label=_label(conn))
         return
-    with _throwaway(choice, talk) as bench:
+    with _throwaway(choice, talk, initdb_options) as bench:
         if workload:
             from pggit_chaos.target import Target
 
@@ -74,7 +80,62 @@ def open_workbench(
 
 
 @contextmanager
-def _throwaway(choice: Choice, talk: Callable[[str], None]) -> Iterator[Workbench]:
+def open_copy(
+    choice: Choice,
+    talk: Callable[[str], None],
+    *,
+    workload: bool = True,
+    initdb_options: Iterable[str] | None = None,
+) -> Iterator[Workbench]:
+    """Open what was chosen, or rather a copy of a database behind a DSN, extension enabled.
+
+    With ``initdb_options``, even if there are none, the copy is on a throwaway server.
+    """
+    if choice.dsn is None:
+        options = initdb_options or ()
+        with open_workbench(choice, talk, workload=workload, initdb_options=options) as bench:
+            yield bench
+        return
+    import psycopg
+
+    from pggit_chaos import clones
+
+    with _connect(choice.dsn) as conn:
+        original = clones.look_at(conn, choice.dsn)
+        label = f"a copy of {_label(conn)}"
+    with ExitStack() as stack:
+        cluster = None
+        why = _why_not_beside(original) if initdb_options is None else "it must be a server of ours"
+        if why is None:
+            try:
+                dsn = stack.enter_context(clones.beside(original, talk))
+            except psycopg.errors.ObjectInUse:
+                why = "somebody has connected to it"
+        if why is not None:
+            cluster = stack.enter_context(
+                clones.restored(original, talk, why=why, initdb_options=initdb_options or ())
+            )
+            dsn = cluster.dsn(clones.COPY)
+        conn = stack.enter_context(_connect(dsn))
+        if extension.installation(conn) is None:
+            extension.install(conn)
+        extension.enable(conn)
+        yield Workbench(conn=conn, label=label, cluster=cluster)
+
+
+def _why_not_beside(original: Original) -> str | None:
+    """Say why a database cannot be copied on its own server, if so."""
+    if not original.may_be_cloned:
+        return "the role may not make a copy, or not the extension in it, on that server"
+    if original.sessions:
+        return f"it has {original.sessions} other sessions, so it cannot be copied where it is"
+    return None
+
+
+@contextmanager
+def _throwaway(
+    choice: Choice, talk: Callable[[str], None], initdb_options: Iterable[str]
+) -> Iterator[Workbench]:
     from pggit_chaos.cluster import Cluster
 
     programs = binaries.find(choice.pg_bindir)
@@ -83,7 +144,7 @@ def _throwaway(choice: Choice, talk: Callable[[str], None]) -> Iterator[Workbenc
     talk(f"starting {label} ({programs.origin}: {programs.bindir})")
     if choice.pggit_source is not None:
         pggit_source.installer_files(choice.pggit_source)  # before anything is started
-    with Cluster(programs=programs) as cluster:
+    with Cluster(programs=programs, initdb_options=initdb_options) as cluster:
         cluster.create_database(DATABASE)
         errors: list[InstallerError] = []
         if choice.pggit_source is not None:
@@ -95,7 +156,7 @@ def _throwaway(choice: Choice, talk: Callable[[str], None]) -> Iterator[Workbenc
                 reference.load(conn)
             extension.install(conn)
             extension.enable(conn)
-            yield Workbench(conn=conn, label=label, installer_errors=tuple(errors))
+            yield Workbench(conn=conn, label=label, cluster=cluster, installer_errors=tuple(errors))
 
 
 @contextmanager

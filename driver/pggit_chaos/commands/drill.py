@@ -2,49 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+
 import click
 
 from pggit_chaos import drills, listing, options, talk
 from pggit_chaos.errors import NotApplicableError
-from pggit_chaos.workbench import Choice, open_workbench
+from pggit_chaos.rows import Drill
+from pggit_chaos.workbench import Choice, Workbench, open_copy, open_workbench
 
 
 @click.command(
-    epilog="Example: pggit-chaos drill commit_parent_dangling --pggit-source ../pgGit",
+    epilog="""\b
+Examples:
+  pggit-chaos drill --dsn "$DSN"
+  pggit-chaos drill --dsn "$DSN" --kind commit_parent_dangling --kind commit_deleted
+  pggit-chaos drill --pggit-source ../pgGit --category commit --seed 7
+  pggit-chaos drill --dsn "$DSN" --physical
+""",
     short_help="Corrupt pgGit's metadata, see it detected, heal it.",
 )
 @click.argument("kinds", nargs=-1, metavar="[KIND]...")
+@click.option(
+    "--kind",
+    "more_kinds",
+    multiple=True,
+    metavar="NAME",
+    help="Drill this kind, the same as KIND; may be repeated.",
+)
 @click.option("--category", metavar="NAME", help="Drill the kinds of this category only.")
+@click.option(
+    "--physical",
+    is_flag=True,
+    help="Damage files instead of rows: on a throwaway server only, with amcheck and checksums.",
+)
+@click.option(
+    "--in-place",
+    is_flag=True,
+    help="Drill the database of --dsn itself and not a copy of it.",
+)
 @options.seed
 @options.choice
 @options.format_name
 def command(
-    *, kinds: tuple[str, ...], category: str | None, seed: int, choice: Choice, format_name: str
+    *,
+    kinds: tuple[str, ...],
+    more_kinds: tuple[str, ...],
+    category: str | None,
+    physical: bool,
+    in_place: bool,
+    seed: int,
+    choice: Choice,
+    format_name: str,
 ) -> int:
     """Drill each KIND of corruption, by default every kind that applies.
 
     A drill corrupts pgGit's metadata, sees that the checks find exactly that,
-    heals it, and sees that nothing remains.  The database is left as it was.
-    Exit status 1 where a kind is not detected, not healed, or blamed on something
-    else.
+    heals it, and sees that nothing remains.  Exit status 1 where a kind is not
+    detected, not healed, or blamed on something else.
+
+    The database of --dsn is only read: drills are for a copy of it, which gets the
+    extension and goes away.  It is made on the same server where the role may and
+    nobody is connected, else dumped into a throwaway server; which, and how large
+    it is, is said beforehand.  --in-place drills the database itself, if its owner
+    has opted in: each drill is a transaction that is undone, and locks what it
+    corrupts meanwhile.
     """
+    named = (*kinds, *more_kinds)
+    if named and category is not None:
+        raise click.UsageError("KIND and --category exclude each other")
+    if physical and in_place:
+        raise click.UsageError("--physical damages files, so it is never done --in-place")
+    if physical and category is not None:
+        raise click.UsageError("--physical has kinds, and no categories")
+    done: list[Drill] = []
+    with _open(choice, physical=physical, in_place=in_place) as bench:
+        label = bench.label
+        todo = _physical(bench, named, seed) if physical else _logical(bench, named, category, seed)
+        with talk.interruptible() as interruption:
+            done.extend(todo)
+    result = drills.as_listing(done, label, physical=physical)
+    listing.write([result], format_name)
+    return interruption.status(int(result.failures > 0))
+
+
+def _open(choice: Choice, *, physical: bool, in_place: bool) -> AbstractContextManager[Workbench]:
+    if in_place:
+        return open_workbench(choice, talk.say)
+    if physical:
+        from pggit_chaos.physical import INITDB_OPTIONS
+
+        return open_copy(choice, talk.say, initdb_options=INITDB_OPTIONS)
+    return open_copy(choice, talk.say)
+
+
+def _logical(
+    bench: Workbench, named: Sequence[str], category: str | None, seed: int
+) -> Iterator[Drill]:
     from pggit_chaos.chaos import Chaos
 
-    if kinds and category is not None:
-        raise click.UsageError("KIND and --category exclude each other")
-    with open_workbench(choice, talk.say) as bench:
-        chaos = Chaos(bench.conn)
-        if kinds:
-            done = [drills.run(chaos, kind, seed) for kind in talk.progress(kinds, what="drills")]
-        else:
-            categories = [category] if category is not None else drills.categories(chaos)
-            done = [
-                drill
-                for each in talk.progress(categories, what="drills")
-                for drill in chaos.drill_all(each, seed)
-            ]
-        if not done:
-            raise NotApplicableError(f'no kind of category "{category}" applies to this pgGit')
-        result = drills.as_listing(done, bench.label)
-    listing.write([result], format_name)
-    return int(result.failures > 0)
+    chaos = Chaos(bench.conn)
+    kinds = named or drills.kinds(chaos, category)
+    if not kinds:
+        raise NotApplicableError(f'no kind of category "{category}" applies to this pgGit')
+    for kind in talk.progress(kinds, what="drills"):
+        yield drills.run(chaos, kind, seed)
+
+
+def _physical(bench: Workbench, named: Sequence[str], seed: int) -> Iterator[Drill]:
+    from pggit_chaos import physical
+
+    assert bench.cluster is not None
+    name = bench.conn.info.dbname
+    bench.conn.close()  # the server stops and starts
+    for kind in talk.progress(named or list(physical.KINDS), what="drills"):
+        yield physical.drill(bench.cluster, name, kind, seed=seed)

@@ -55,14 +55,12 @@ def command(
     with open_workbench(choice, talk.say, workload=False) as bench:
         chaos = Chaos(bench.conn)
         given = [Operation(name=" ".join(each.split()), statement=each) for each in statements]
-        with sweeps.ground(chaos):
+        swept: list[sweeps.Sweep] = []
+        with talk.interruptible() as interruption, sweeps.ground(chaos):
             operations = given or Target(bench.conn).operations()
-            swept = [
-                sweep
-                for operation in talk.progress(operations, what="sweeps")
-                for sweep in sweeps.run(chaos, [operation], sqlstates)
-            ]
+            for operation in talk.progress(operations, what="sweeps"):
+                swept.extend(sweeps.run(chaos, [operation], sqlstates))
         present = sweeps.as_hits if hits else sweeps.as_listing
         result = present(swept, bench.label)
     listing.write([result], format_name)
-    return int(result.failures > 0)
+    return interruption.status(int(result.failures > 0))
