@@ -108,13 +108,15 @@ COMMENT ON FUNCTION @extschema@._forget_dead_faults() IS
 
 CREATE FUNCTION @extschema@._is_alive(pid integer, backend_start timestamptz)
 RETURNS boolean
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT EXISTS (SELECT
+BEGIN
+    RETURN EXISTS (SELECT
                      FROM pg_catalog.pg_stat_get_activity(_is_alive.pid) AS a
                     WHERE a.backend_start = _is_alive.backend_start);
+END;
 $function$;
 COMMENT ON FUNCTION @extschema@._is_alive(integer, timestamptz) IS
     'Answers whether a session, told by its process id and its start, still lives.';

@@ -31,21 +31,23 @@ COMMENT ON FUNCTION @extschema@._step_at(jsonb, bigint, text, bigint) IS
 CREATE FUNCTION @extschema@._step_counted(program jsonb, nth bigint,
                                           OUT step jsonb, OUT completed boolean)
 RETURNS record
-LANGUAGE sql
+LANGUAGE plpgsql
 IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    -- A step without a count lasts for ever: it ends at infinity.
-    SELECT (array_agg(s.step ORDER BY s.i) FILTER (WHERE s.ends_at >= nth))[1],
-           COALESCE(max(s.ends_at) FILTER (WHERE s.reached AND s.step ->> 'action' <> 'off'), 0)
-               <= nth
-      FROM (SELECT p.step, p.i,
-                   sum(COALESCE((p.step ->> 'count')::float8, 'infinity')) OVER w AS ends_at,
-                   COALESCE(sum(COALESCE((p.step ->> 'count')::float8, 'infinity'))
-                                OVER (w ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)
-                       < 'infinity' AS reached
-              FROM jsonb_array_elements(program) WITH ORDINALITY AS p(step, i)
-            WINDOW w AS (ORDER BY p.i)) AS s;
+DECLARE
+    v_ends_at float8 := 0;
+BEGIN
+    completed := true;
+    FOR v_i IN 0 .. jsonb_array_length(program) - 1 LOOP
+        -- A step without a count lasts for ever, and none behind it is reached.
+        v_ends_at := v_ends_at + COALESCE((program -> v_i ->> 'count')::float8, 'infinity');
+        step := COALESCE(step, CASE WHEN v_ends_at >= nth THEN program -> v_i END);
+        completed := completed
+                     AND (v_ends_at <= nth OR program -> v_i ->> 'action' = 'off');
+        EXIT WHEN v_ends_at = 'infinity';
+    END LOOP;
+END;
 $function$;
 COMMENT ON FUNCTION @extschema@._step_counted(jsonb, bigint) IS
     'As _step_at, for a program without probabilities: the counts say it at once.';

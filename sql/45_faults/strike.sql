@@ -55,13 +55,17 @@ COMMENT ON FUNCTION @extschema@._strike(text) IS
 -- The faults that are armed at a failpoint for this session, in the order of
 -- their arming: its own, which it sees itself, and the shared ones.  Who has armed
 -- none does not read the table: a serializable transaction would depend on it.
+-- PL/pgSQL, as all that is called at each hit: before version 18 PostgreSQL plans
+-- the query of a function in SQL anew for each call.
 --
 CREATE FUNCTION @extschema@._armed_at(failpoint text)
 RETURNS SETOF @extschema@._fault
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+BEGIN
+    RETURN QUERY
     SELECT f.*
       FROM @extschema@._fault AS f
      WHERE current_setting('pggit_chaos.armed', true) <> ''
@@ -74,11 +78,17 @@ AS $function$
        AND @extschema@._is_alive(f.pid, f.backend_start)
      UNION ALL
     SELECT f.*
-      FROM jsonb_populate_recordset(NULL::@extschema@._fault, @extschema@._shared_faults()) AS f
+      FROM jsonb_populate_recordset(
+               NULL::@extschema@._fault,
+               CASE WHEN pg_sequence_last_value('@extschema@._shared_failpoints') > 0
+                    THEN @extschema@._shared_faults()
+                    ELSE '[]'
+               END) AS f
      WHERE @extschema@._scope_covers(f)
        AND _armed_at.failpoint LIKE f.pattern
        AND @extschema@._can_strike(f)
      ORDER BY 1;
+END;
 $function$;
 COMMENT ON FUNCTION @extschema@._armed_at(text) IS
     'Lists the faults that are armed at a failpoint for this session.';

@@ -3,7 +3,7 @@
 --
 -- A picture is a JSON object of aspects: one entry a column of each watched
 -- table, one for the number of its rows, one for the definitions in the
--- catalogue, one for the answer.  Each entry is an array of three digests of the
+-- catalogue, one a setting of pgGit's, one for the answer.  Each entry is an array of three digests of the
 -- same thing, ever more forgiving: as it is; with every run of hexadecimal
 -- digits masked; whether it is null.  Two undisturbed runs tell which of the
 -- three is reproducible (clock_timestamp(), random UUIDs and OIDs are not).
@@ -27,6 +27,9 @@ BEGIN
                            string_agg(concat_ws(' ', d.kind, d.object, d.definition), E'\n'
                                       ORDER BY d.kind, d.object, d.definition)))
                   FROM @extschema@._definitions(@extschema@._world_schemas()) AS d);
+        ELSIF v_relation LIKE 'setting %' THEN
+            v_picture := v_picture || jsonb_build_object(v_relation, @extschema@._aspects(
+                current_setting(substr(v_relation, length('setting ') + 1), true)));
         ELSIF to_regclass(v_relation) IS NOT NULL THEN
             v_picture := v_picture || @extschema@._column_aspects(v_relation::regclass);
         END IF;
@@ -83,6 +86,29 @@ END;
 $function$;
 COMMENT ON FUNCTION @extschema@._column_aspects(regclass) IS
     'Digests each column of a relation three times, whatever the order of its rows.';
+
+--
+-- _pggit_settings()
+--
+-- PostgreSQL lists no custom settings: pgGit's own code says which it uses.
+--
+CREATE FUNCTION @extschema@._pggit_settings()
+RETURNS text[]
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT ARRAY(SELECT DISTINCT 'setting ' || m.match[1]
+                   FROM pg_catalog.pg_proc AS p
+                   JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+                  CROSS JOIN LATERAL regexp_matches(p.prosrc,
+                            '(?:set_config|current_setting)\s*\(\s*''(pggit\w*\.\w+)''', 'gi')
+                            AS m(match)
+                  WHERE n.nspname = ANY (@extschema@._pggit_schemas())
+                    AND p.prosrc ~ 'set_config|current_setting');
+$function$;
+COMMENT ON FUNCTION @extschema@._pggit_settings() IS
+    'Names the custom settings that the functions of pgGit read or write, as a picture names them.';
 
 --
 -- _world_schemas()

@@ -5,8 +5,9 @@
 -- takes it back.  Answers, as one JSON object: sqlstate, message and ours (the
 -- error that the caller sees, and whether its diagnostics say that it is an
 -- injected one; sqlstate is null on success), touched (names of the tables it
--- wrote to) and picture (of those and of the watched tables).  Writes: nothing
--- that stays, but for the sequences; see _set_sequences.
+-- wrote to) and picture (of those and of what is watched).  With nothing to watch,
+-- NULL, it does not look: looking costs more than most statements do.  Writes:
+-- nothing that stays, but for the sequences; see _put_back_sequences.
 --
 CREATE FUNCTION @extschema@._rehearse(statement text, path text, watched text[])
 RETURNS jsonb
@@ -15,7 +16,7 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = error
 AS $function$
 DECLARE
-    v_activity jsonb := @extschema@._activity();
+    v_activity jsonb := CASE WHEN watched IS NOT NULL THEN @extschema@._activity() END;
     v_touched  text[];
     v_answer   text;
     v_picture  jsonb;
@@ -25,9 +26,11 @@ DECLARE
 BEGIN
     BEGIN
         v_answer := @extschema@._execute(statement, path);
-        v_touched := @extschema@._touched(v_activity);
-        v_picture := @extschema@._picture(watched || v_touched)
-                     || jsonb_build_object('answer', @extschema@._aspects(v_answer));
+        IF watched IS NOT NULL THEN
+            v_touched := @extschema@._touched(v_activity);
+            v_picture := @extschema@._picture(watched || v_touched)
+                         || jsonb_build_object('answer', @extschema@._aspects(v_answer));
+        END IF;
         RAISE EXCEPTION USING ERRCODE = 'PC998', MESSAGE = 'the way back';
     -- The statement is foreign, and each way in which it ends is a result.
     EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN

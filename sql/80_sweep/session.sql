@@ -1,13 +1,12 @@
 --
--- What no rollback takes back: sequences, session advisory locks, settings.
+-- What no rollback takes back: sequences and session advisory locks.
 --
--- _isolate_sequences(), _sequences(), _set_sequences(positions), _last_values()
+-- _isolate_sequences(), _sequences()
 --
--- The positions of all sequences but ours, and the way back to them.  Putting
--- them back before each run gives every run the same ids.  They are rewritten
--- first: nobody else draws an id that would be put back under him, and they go
--- with a rollback, and so with a cancellation or a death in the middle.  What is
--- asked at each run is only how far they have come: that takes no query over all.
+-- The positions of all sequences but ours, by OID.  Putting them back before each
+-- run gives every run the same ids.  They are rewritten first: nobody else draws
+-- an id that would be put back under him, and they go with a rollback, and so with
+-- a cancellation or a death in the middle.
 --
 CREATE FUNCTION @extschema@._isolate_sequences()
 RETURNS void
@@ -49,8 +48,8 @@ DECLARE
     v_query     text;
     v_positions jsonb;
 BEGIN
-    SELECT string_agg(format('SELECT %L AS name, last_value, is_called FROM %s',
-                             c.oid::regclass, c.oid::regclass), ' UNION ALL ')
+    SELECT string_agg(format('SELECT %s AS sequence, last_value, is_called FROM %s',
+                             c.oid, c.oid::regclass), ' UNION ALL ')
       INTO v_query
       FROM pg_catalog.pg_class AS c
       JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -60,8 +59,8 @@ BEGIN
     IF v_query IS NULL THEN
         RETURN '{}';
     END IF;
-    EXECUTE 'SELECT jsonb_object_agg(s.name, jsonb_build_array(s.last_value, s.is_called)) FROM ('
-            || v_query || ') AS s'
+    EXECUTE 'SELECT jsonb_object_agg(s.sequence, jsonb_build_array(s.last_value, s.is_called))'
+            '  FROM (' || v_query || ') AS s'
        INTO v_positions;
     RETURN v_positions;
 END;
@@ -69,127 +68,83 @@ $function$;
 COMMENT ON FUNCTION @extschema@._sequences() IS
     'Reads the positions of all sequences but ours.';
 
-CREATE FUNCTION @extschema@._set_sequences(positions jsonb)
-RETURNS void
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT setval(p.key::regclass, (p.value ->> 0)::bigint, (p.value ->> 1)::boolean)
-      FROM jsonb_each(positions) AS p
-      JOIN jsonb_each(@extschema@._last_values()) AS n ON n.key = p.key
-     WHERE NULLIF(n.value, 'null') IS DISTINCT FROM
-           CASE WHEN (p.value ->> 1)::boolean THEN p.value -> 0 END;
-$function$;
-COMMENT ON FUNCTION @extschema@._set_sequences(jsonb) IS
-    'Puts sequences back to the positions of an earlier _sequences().';
-
-CREATE FUNCTION @extschema@._last_values()
+--
+-- _session_state(), _leaks(before), _put_back_sequences(before), _release_locks(before)
+--
+-- What of it there is now; what of it a failed statement has changed; and the way
+-- back.  Of a sequence every run asks only how far it has come, which takes no
+-- query.  One that went on is no leak, one that went back is.  A setting that was
+-- changed goes back with the transaction that fails.
+--
+CREATE FUNCTION @extschema@._session_state()
 RETURNS jsonb
 LANGUAGE sql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT COALESCE(jsonb_object_agg(c.oid::regclass, pg_sequence_last_value(c.oid)), '{}')
-      FROM pg_catalog.pg_class AS c
-      JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'S'
-       AND c.relpersistence <> 't'
-       AND n.nspname <> '@extschema@';
+    SELECT jsonb_build_object('locks', @extschema@._advisory_locks(),
+                              'sequences', @extschema@._sequences());
 $function$;
-COMMENT ON FUNCTION @extschema@._last_values() IS
-    'Reads the last value of all sequences but ours, null where there is none yet.';
-
---
--- _session_state(settings), _leaks(before), _release_locks(before)
---
--- The advisory locks that this session holds, its settings (among the custom
--- ones those named) and the sequences; what of it a failed statement has
--- changed; and the way back for the locks.  A sequence that went on is no leak,
--- one that went back is.
---
-CREATE FUNCTION @extschema@._session_state(settings text[])
-RETURNS jsonb
-LANGUAGE sql
-VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT jsonb_build_object(
-        'named', to_jsonb(settings),
-        'locks', @extschema@._advisory_locks(),
-        'settings', (SELECT COALESCE(jsonb_object_agg(s.name, s.setting), '{}')
-                       FROM (SELECT g.name, g.setting
-                               FROM pg_catalog.pg_settings AS g
-                              WHERE g.source = 'session'
-                              UNION
-                             SELECT c.name, current_setting(c.name, true)
-                               FROM unnest(settings) AS c(name)) AS s),
-        'sequences', @extschema@._last_values());
-$function$;
-COMMENT ON FUNCTION @extschema@._session_state(text[]) IS
+COMMENT ON FUNCTION @extschema@._session_state() IS
     'Reads what of this session no rollback takes back.';
 
 CREATE FUNCTION @extschema@._advisory_locks()
 RETURNS jsonb
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT COALESCE(jsonb_agg(to_jsonb(l)), '[]')
-      FROM (SELECT k.classid, k.objid, k.objsubid, k.mode
+BEGIN
+    RETURN (SELECT COALESCE(jsonb_agg(jsonb_build_object(
+                       'classid', k.classid, 'objid', k.objid, 'objsubid', k.objsubid,
+                       'mode', k.mode)), '[]')
               FROM pg_catalog.pg_locks AS k
              WHERE k.locktype = 'advisory'
-               AND k.pid = pg_backend_pid()) AS l;
+               AND k.pid = pg_backend_pid());
+END;
 $function$;
 COMMENT ON FUNCTION @extschema@._advisory_locks() IS
     'Lists the advisory locks that this session holds.';
 
-CREATE FUNCTION @extschema@._pggit_settings()
-RETURNS text[]
-LANGUAGE sql
-STABLE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    -- PostgreSQL lists no custom settings: pgGit's own code says which it uses.
-    SELECT ARRAY(SELECT DISTINCT m.match[1]
-                   FROM pg_catalog.pg_proc AS p
-                   JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-                  CROSS JOIN LATERAL regexp_matches(p.prosrc,
-                            '(?:set_config|current_setting)\s*\(\s*''(pggit\w*\.\w+)''', 'gi')
-                            AS m(match)
-                  WHERE n.nspname = ANY (@extschema@._pggit_schemas())
-                    AND p.prosrc ~ 'set_config|current_setting');
-$function$;
-COMMENT ON FUNCTION @extschema@._pggit_settings() IS
-    'Names the custom settings that the functions of pgGit read or write.';
-
 CREATE FUNCTION @extschema@._leaks(before jsonb)
 RETURNS text[]
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    WITH now AS MATERIALIZED (
-        SELECT @extschema@._session_state(
-                   ARRAY(SELECT jsonb_array_elements_text(before -> 'named'))) AS state
-    )
-    SELECT ARRAY(
+BEGIN
+    RETURN ARRAY(
         SELECT format('advisory lock %s %s in %s', l.value ->> 'classid', l.value ->> 'objid',
                       l.value ->> 'mode')
-          FROM now, jsonb_array_elements(now.state -> 'locks') AS l
+          FROM jsonb_array_elements(@extschema@._advisory_locks()) AS l
          WHERE NOT before -> 'locks' @> jsonb_build_array(l.value)
          UNION ALL
-        SELECT format('setting "%s" is now "%s"', s.key, s.value)
-          FROM now, jsonb_each_text(now.state -> 'settings') AS s
-         WHERE before -> 'settings' ->> s.key IS DISTINCT FROM s.value
-         UNION ALL
-        SELECT format('sequence %s went back to %s', q.key, COALESCE(q.value, 'its start'))
-          FROM now, jsonb_each_text(now.state -> 'sequences') AS q
-         WHERE COALESCE(q.value::bigint, '-9223372036854775808')
-               < (before -> 'sequences' ->> q.key)::bigint);
+        SELECT format('sequence %s went back to %s', s.key::oid::regclass,
+                      COALESCE(n.last_value::text, 'its start'))
+          FROM jsonb_each(before -> 'sequences') AS s
+         CROSS JOIN LATERAL pg_sequence_last_value(s.key::oid) AS n(last_value)
+         WHERE (s.value ->> 1)::boolean
+           AND COALESCE(n.last_value, '-9223372036854775808') < (s.value ->> 0)::bigint);
+END;
 $function$;
 COMMENT ON FUNCTION @extschema@._leaks(jsonb) IS
     'Lists what outlived a rollback since an earlier _session_state().';
+
+CREATE FUNCTION @extschema@._put_back_sequences(before jsonb)
+RETURNS void
+LANGUAGE plpgsql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM setval(s.key::oid, (s.value ->> 0)::bigint, (s.value ->> 1)::boolean)
+       FROM jsonb_each(before -> 'sequences') AS s
+      WHERE pg_sequence_last_value(s.key::oid) IS DISTINCT FROM
+            CASE WHEN (s.value ->> 1)::boolean THEN (s.value ->> 0)::bigint END;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._put_back_sequences(jsonb) IS
+    'Puts the sequences back to the positions of an earlier _session_state().';
 
 CREATE FUNCTION @extschema@._release_locks(before jsonb)
 RETURNS void

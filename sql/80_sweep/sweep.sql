@@ -8,7 +8,7 @@
 -- every_hit is asked for.  Every run is a subtransaction that is taken back, and
 -- so are the sequences.  Writes: nothing that stays.  Locks: SHARE ROW EXCLUSIVE on
 -- all sequences.
--- Calls: _isolate_sequences, _trace, _rehearse, _judge.
+-- Calls: _isolate_sequences, _undisturbed, _points, _disturbed.
 --
 CREATE FUNCTION @extschema@._sweep(statement text, sqlstates text[], every_hit boolean, path text)
 RETURNS TABLE (hit bigint, failpoint text, sqlstate text, outcome text, seen_sqlstate text,
@@ -20,11 +20,8 @@ AS $function$
 DECLARE
     v_sqlstates text[];
     v_session   jsonb;
-    v_sequences jsonb;
     v_plain     jsonb;
-    v_fault_id  bigint;
     v_point     record;
-    v_verdict   record;
 BEGIN
     PERFORM @extschema@._require_enabled();
     PERFORM @extschema@._require_value(statement, 'statement');
@@ -32,38 +29,38 @@ BEGIN
     PERFORM @extschema@._require_hooks();
     -- Before the first look at a sequence: looking takes a lock that two sweeps share.
     PERFORM @extschema@._isolate_sequences();
-    v_session := @extschema@._session_state('{}');
-    v_sequences := @extschema@._sequences();
-    v_plain := @extschema@._undisturbed(statement, path, v_sequences);
-    -- One fault is aimed anew for each point: arming costs more than the run.
-    v_fault_id := @extschema@._arm('*', 'off');
+    v_session := @extschema@._session_state();
+    v_plain := @extschema@._undisturbed(statement, path, v_session);
     FOR v_point IN
-        SELECT p.hit, p.failpoint, p.nth, s.sqlstate, p.stands_for
-          FROM @extschema@._points(statement, every_hit, path) AS p
-         CROSS JOIN unnest(v_sqlstates) WITH ORDINALITY AS s(sqlstate, i)
-         ORDER BY p.hit, s.i
+        SELECT p.hit, p.failpoint, p.nth, e.term, e.program, p.stands_for,
+               e.program -> 0 -> 'arguments' ->> 'sqlstate' AS sqlstate
+          FROM @extschema@._points(every_hit) AS p
+         CROSS JOIN @extschema@._error_terms(v_sqlstates) AS e
+         ORDER BY p.hit, e.i
     LOOP
-        SELECT v.outcome, v.seen_sqlstate, v.detail INTO v_verdict
-          FROM @extschema@._disturbed(statement, path, v_fault_id, v_point.failpoint,
-                                      v_point.nth, v_point.sqlstate, v_plain, v_sequences) AS v;
         hit := v_point.hit;
         failpoint := v_point.failpoint;
         sqlstate := v_point.sqlstate;
-        outcome := v_verdict.outcome;
-        seen_sqlstate := v_verdict.seen_sqlstate;
-        detail := NULLIF(concat_ws('; ', v_verdict.detail,
-                                   CASE WHEN v_point.stands_for > 1
-                                        THEN format('stands for %s hits with this stack',
-                                                    v_point.stands_for) END), '');
+        PERFORM @extschema@._aim((v_plain -> 'fault_id')::bigint, failpoint, v_point.nth,
+                                 v_point.term, v_point.program);
+        SELECT d.outcome, d.seen_sqlstate,
+               NULLIF(concat_ws('; ', d.detail,
+                                CASE WHEN v_point.stands_for > 1
+                                     THEN format('stands for %s hits with this stack',
+                                                 v_point.stands_for) END), '')
+          INTO outcome, seen_sqlstate, detail
+          FROM @extschema@._disturbed(statement, path, sqlstate, v_plain, v_session) AS d;
         RETURN NEXT;
     END LOOP;
-    PERFORM @extschema@.disarm(v_fault_id);
-    PERFORM @extschema@._set_sequences(v_sequences);
+    PERFORM @extschema@.disarm((v_plain -> 'fault_id')::bigint);
+    PERFORM @extschema@._forget_journal();
+    PERFORM @extschema@._put_back_sequences(v_session);
     -- The runs were given one seed; the session goes on with another.
     PERFORM setseed((extract(epoch FROM clock_timestamp()) % 1)::float8);
 -- What no rollback takes back goes here.
 EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
-    PERFORM @extschema@._release_locks(v_session);
+    PERFORM @extschema@._release_locks(v_session),
+            @extschema@._forget_journal();
     RAISE;
 END;
 $function$;
@@ -102,67 +99,90 @@ COMMENT ON FUNCTION @extschema@._resolve_sqlstates(text[]) IS
     'Turns condition names into SQLSTATEs, and raises where a list holds something else.';
 
 --
--- _points(statement, every_hit, path)
+-- _error_terms(sqlstates)
 --
--- The hits to visit: of those with one failpoint and one call stack the first.  nth
--- counts the hits of its failpoint alone.
+-- The terms that raise them, parsed: once for a sweep.
 --
-CREATE FUNCTION @extschema@._points(statement text, every_hit boolean, path text)
+CREATE FUNCTION @extschema@._error_terms(sqlstates text[])
+RETURNS TABLE (i bigint, term text, program jsonb)
+LANGUAGE sql
+STABLE
+ROWS 2
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT s.i, t.term, @extschema@._parse_term(t.term, '*')
+      FROM unnest(sqlstates) WITH ORDINALITY AS s(sqlstate, i)
+     CROSS JOIN LATERAL format('error(%s)', s.sqlstate) AS t(term);
+$function$;
+COMMENT ON FUNCTION @extschema@._error_terms(text[]) IS
+    'Makes the terms that raise some SQLSTATEs.';
+
+--
+-- _points(every_hit)
+--
+-- The hits in the journal that are to be visited: of those with one failpoint and
+-- one call stack the first.  nth counts the hits of its failpoint alone.
+--
+CREATE FUNCTION @extschema@._points(every_hit boolean)
 RETURNS TABLE (hit bigint, failpoint text, nth bigint, stands_for bigint)
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT min(t.hit), t.failpoint, min(t.nth), count(*)
-      FROM (SELECT r.hit, r.failpoint, r.stack,
-                   row_number() OVER (PARTITION BY r.failpoint ORDER BY r.hit) AS nth
-              FROM @extschema@._trace(statement, path) AS r) AS t
+      FROM (SELECT j.hit, j.failpoint, j.stack,
+                   row_number() OVER (PARTITION BY j.failpoint ORDER BY j.hit) AS nth
+              FROM @extschema@._journal() AS j) AS t
      GROUP BY t.failpoint, CASE WHEN every_hit THEN t.hit::text
                                 ELSE @extschema@._places(t.stack) END;
 $function$;
-COMMENT ON FUNCTION @extschema@._points(text, boolean, text) IS
+COMMENT ON FUNCTION @extschema@._points(boolean) IS
     'Lists the hits that a sweep visits, each with the number of hits that it stands for.';
 
 --
--- _undisturbed(statement, path, sequences)
+-- _undisturbed(statement, path, session)
 --
 -- What the statement does when nothing goes wrong: the pictures before and
--- after, which tables are watched, and how well two runs agree.
+-- after, what is watched, and how well two runs agree.  The second of them keeps
+-- the journal, and so tells which failpoints it passes; the fault that does that
+-- stays armed, to be aimed at them: arming one for each would cost more than the
+-- runs.
 --
-CREATE FUNCTION @extschema@._undisturbed(statement text, path text, sequences jsonb)
+CREATE FUNCTION @extschema@._undisturbed(statement text, path text, session jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_session jsonb := @extschema@._session_state(@extschema@._pggit_settings());
-    v_first   jsonb := @extschema@._rerun(statement, path, '{}', sequences);
-    v_second  jsonb;
-    v_watched text[];
+    v_watched  text[] := @extschema@._pggit_settings();
+    v_first    jsonb := @extschema@._rerun(statement, path, v_watched, session);
+    v_second   jsonb;
+    v_fault_id bigint;
 BEGIN
     PERFORM @extschema@._require_success(v_first);
-    v_watched := ARRAY(SELECT jsonb_array_elements_text(v_first -> 'touched'));
-    v_second := @extschema@._rerun(statement, path, v_watched, sequences);
+    v_watched := v_watched || ARRAY(SELECT jsonb_array_elements_text(v_first -> 'touched'));
+    PERFORM @extschema@._forget_journal();
+    v_fault_id := @extschema@._arm('*', 'journal');
+    v_second := @extschema@._rerun(statement, path, v_watched, session);
     PERFORM @extschema@._require_success(v_second);
-    PERFORM @extschema@._release_locks(v_session);
+    PERFORM @extschema@._release_locks(session);
     RETURN jsonb_build_object(
-        'watched', to_jsonb(v_watched),
+        'fault_id', v_fault_id,
+        'watched', v_watched,
         'before', @extschema@._picture(v_watched),
         'after', v_second -> 'picture',
-        'tolerance', @extschema@._reproducible(v_first -> 'picture', v_second -> 'picture'),
-        'session', v_session);
+        'tolerance', @extschema@._reproducible(v_first -> 'picture', v_second -> 'picture'));
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._undisturbed(text, text, jsonb) IS
     'Learns what a statement does when nothing goes wrong.';
 
-CREATE FUNCTION @extschema@._rerun(statement text, path text, watched text[],
-                                   sequences jsonb)
+CREATE FUNCTION @extschema@._rerun(statement text, path text, watched text[], session jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    PERFORM @extschema@._set_sequences(sequences);
+    PERFORM @extschema@._put_back_sequences(session);
     PERFORM setseed(0);
     RETURN @extschema@._rehearse(statement, path, watched);
 END;
@@ -171,74 +191,100 @@ COMMENT ON FUNCTION @extschema@._rerun(text, text, text[], jsonb) IS
     'Rehearses a statement from the same sequences and the same random seed each time.';
 
 --
--- _disturbed(statement, path, fault_id, failpoint, nth, sqlstate, plain, sequences)
+-- _disturbed(statement, path, sqlstate, plain, session)
 --
--- One run with the fault at one hit, judged.
+-- One run with the fault that is aimed, judged.  Most end in an error, and then
+-- PostgreSQL has taken back all that there could be to look at.  A success is run
+-- again under our eyes.
 --
-CREATE FUNCTION @extschema@._disturbed(statement text, path text, fault_id bigint, failpoint text,
-                                       nth bigint, sqlstate text, plain jsonb, sequences jsonb,
+CREATE FUNCTION @extschema@._disturbed(statement text, path text, sqlstate text, plain jsonb,
+                                       session jsonb,
                                        OUT outcome text, OUT seen_sqlstate text, OUT detail text)
 RETURNS record
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_watched text[] := ARRAY(SELECT jsonb_array_elements_text(plain -> 'watched'));
-    v_slot    integer := @extschema@._aim(fault_id, failpoint, nth, sqlstate);
-    v_fired   boolean;
-    v_run     jsonb;
-    v_news    jsonb;
+    v_fault_id bigint := plain -> 'fault_id';
+    v_watched  text[];
+    v_fired    boolean;
+    v_run      jsonb;
+    v_news     jsonb := '{}';
+    v_leaks    text[];
 BEGIN
-    v_run := @extschema@._rerun(statement, path, v_watched, sequences);
-    v_fired := pg_sequence_last_value(@extschema@._counter(v_slot, 'fired')) > 0;
-    -- The fault may have sent pgGit to tables that nobody watched before: they
-    -- are now what they were, and an undisturbed run leaves them so.
-    v_news := @extschema@._picture(ARRAY(
-        SELECT jsonb_array_elements_text(COALESCE(NULLIF(v_run -> 'touched', 'null'), '[]'))
-        EXCEPT SELECT unnest(v_watched)));
+    v_run := @extschema@._rerun(statement, path, NULL, session);
+    IF v_run ->> 'sqlstate' IS NULL THEN
+        v_watched := ARRAY(SELECT jsonb_array_elements_text(plain -> 'watched'));
+        PERFORM @extschema@._recount(v_fault_id);
+        v_run := @extschema@._rerun(statement, path, v_watched, session);
+        -- The fault may have sent pgGit to tables that nobody watched before: they
+        -- are now what they were, and an undisturbed run leaves them so.
+        v_news := @extschema@._picture(ARRAY(
+            SELECT jsonb_array_elements_text(COALESCE(NULLIF(v_run -> 'touched', 'null'), '[]'))
+            EXCEPT SELECT unnest(v_watched)));
+    END IF;
+    v_fired := @extschema@._has_fired(v_fault_id);
+    v_leaks := @extschema@._leaks(session);
     seen_sqlstate := v_run ->> 'sqlstate';
     SELECT j.outcome, j.detail INTO outcome, detail
-      FROM @extschema@._judge(v_run, v_fired, sqlstate,
-                              (plain -> 'before') || v_news, (plain -> 'after') || v_news,
-                              plain -> 'tolerance',
-                              @extschema@._leaks(plain -> 'session')) AS j;
-    PERFORM @extschema@._release_locks(plain -> 'session');
+      FROM @extschema@._judge(v_run, v_fired, sqlstate, (plain -> 'before') || v_news,
+                              (plain -> 'after') || v_news, plain -> 'tolerance', v_leaks) AS j;
+    PERFORM @extschema@._release_locks(session) WHERE cardinality(v_leaks) > 0;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._disturbed(text, text, bigint, text, bigint, text, jsonb, jsonb) IS
-    'Rehearses a statement with the fault at one hit and judges the outcome.';
+COMMENT ON FUNCTION @extschema@._disturbed(text, text, text, jsonb, jsonb) IS
+    'Rehearses a statement with the fault that is aimed and judges the outcome.';
 
 --
--- _aim(fault_id, failpoint, nth, sqlstate)
+-- _aim(fault_id, failpoint, nth, term, program), _recount(fault_id), _has_fired(fault_id)
 --
--- Points a fault of this session at one hit of one failpoint, and answers its slot.
+-- Points a fault of this session at one hit of one failpoint; counts from zero
+-- again; tells whether it did anything since.
 -- Writes: _fault, the sequences of the slot, the setting pggit_chaos.armed.
 --
-CREATE FUNCTION @extschema@._aim(fault_id bigint, failpoint text, nth bigint, sqlstate text)
-RETURNS integer
+CREATE FUNCTION @extschema@._aim(fault_id bigint, failpoint text, nth bigint, term text,
+                                 program jsonb)
+RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_term text := format('error(%s)', sqlstate);
-    v_slot integer;
 BEGIN
     UPDATE @extschema@._fault AS f
        SET failpoint = _aim.failpoint,
            pattern = @extschema@._failpoint_pattern(_aim.failpoint),
-           term = v_term,
-           program = @extschema@._parse_term(v_term, _aim.failpoint),
+           term = _aim.term,
+           program = _aim.program,
            start_hit = nth,
            end_hit = nth,
            expires_at = clock_timestamp() + (f.expires_at - f.armed_at),
            armed_at = clock_timestamp()
-     WHERE f.fault_id = _aim.fault_id
- RETURNING f.slot INTO STRICT v_slot;
-    PERFORM setval(@extschema@._counter(v_slot, 'hits'), 0, true),
-            setval(@extschema@._counter(v_slot, 'fired'), 0, true);
+     WHERE f.fault_id = _aim.fault_id;
+    PERFORM @extschema@._recount(fault_id);
     PERFORM @extschema@._show_own_faults();
-    RETURN v_slot;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._aim(bigint, text, bigint, text) IS
-    'Points a fault of this session at one hit of one failpoint, and answers its slot.';
+COMMENT ON FUNCTION @extschema@._aim(bigint, text, bigint, text, jsonb) IS
+    'Points a fault of this session at one hit of one failpoint.';
+
+CREATE FUNCTION @extschema@._recount(fault_id bigint)
+RETURNS void
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT setval(@extschema@._counter((fault_id % 64)::integer, 'hits'), 0, true),
+           setval(@extschema@._counter((fault_id % 64)::integer, 'fired'), 0, true);
+$function$;
+COMMENT ON FUNCTION @extschema@._recount(bigint) IS
+    'Sets the counters of a fault back to zero.';
+
+CREATE FUNCTION @extschema@._has_fired(fault_id bigint)
+RETURNS boolean
+LANGUAGE sql
+VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT pg_sequence_last_value(@extschema@._counter((fault_id % 64)::integer, 'fired')) > 0;
+$function$;
+COMMENT ON FUNCTION @extschema@._has_fired(bigint) IS
+    'Answers whether a fault has done anything since its counters were zero.';

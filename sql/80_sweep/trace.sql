@@ -13,22 +13,20 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_sequences jsonb;
-    v_session   jsonb;
-    v_fault_id  bigint;
-    v_run       jsonb;
+    v_session  jsonb;
+    v_fault_id bigint;
+    v_run      jsonb;
 BEGIN
     PERFORM @extschema@._require_enabled();
     PERFORM @extschema@._require_value(statement, 'statement');
     PERFORM @extschema@._require_hooks();
     PERFORM @extschema@._isolate_sequences();
-    v_sequences := @extschema@._sequences();
-    v_session := @extschema@._session_state('{}');
+    v_session := @extschema@._session_state();
     PERFORM @extschema@._forget_journal();
     v_fault_id := @extschema@._arm('*', 'journal');
-    v_run := @extschema@._rehearse(statement, path, '{}');
+    v_run := @extschema@._rehearse(statement, path, NULL);
     PERFORM @extschema@.disarm(v_fault_id);
-    PERFORM @extschema@._set_sequences(v_sequences);
+    PERFORM @extschema@._put_back_sequences(v_session);
     PERFORM @extschema@._release_locks(v_session);
     PERFORM @extschema@._require_success(v_run);
     RETURN QUERY SELECT j.hit, j.failpoint, j.stack FROM @extschema@._journal() AS j;
