@@ -65,11 +65,12 @@ UPDATE pggit.branches AS b
  WHERE c.branch_id = b.id
 """
 
-# Columns have no history of their own.  What a branch has not committed has no hash.
+# Columns have no history of their own.  A table is changed on all branches alike.
 _HISTORY = """
 WITH changed AS (
     SELECT o.id, o.branch_id, o.version, o.metadata, o.content_hash,
-           row_number() OVER (ORDER BY o.id) - 1 AS place, count(*) OVER () AS total
+           row_number() OVER (ORDER BY o.full_name, o.id) - 1 AS place,
+           count(*) OVER () AS total
       FROM pggit.objects AS o
      WHERE o.object_type <> 'COLUMN'),
 change AS (

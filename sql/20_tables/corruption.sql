@@ -19,7 +19,7 @@ COMMENT ON TABLE @extschema@._corruption_kind IS
 COMMENT ON COLUMN @extschema@._corruption_kind.requires IS
     'What this pgGit must have: schema.table or schema.table.column, one an element.';
 COMMENT ON COLUMN @extschema@._corruption_kind.query IS
-    'Chooses the victims and the damage from the seed ($1); its columns depend on the method.';
+    'Chooses victims and damage by the seed ($1), rows by ids $2 to $3 too; see the method.';
 
 CREATE TABLE @extschema@._corruption (
     corruption_id bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -26,12 +26,12 @@ COMMENT ON FUNCTION @extschema@.corrupt(text, bigint) IS
 
 --
 -- _corrupt(kind, seed), _corrupt_rows(...), _damaged_rows(kind),
--- _corrupt_sequences(...), _corrupt_objects(...), _probe(probe)
+-- _id_ranges(relation, seed), _corrupt_sequences(...), _corrupt_objects(...),
+-- _probe(probe)
 --
 -- Under the replica role neither pgGit nor its foreign keys see the damage.  The
 -- other settings decide how a value reads as text: pinned, an image means the
--- same in every session.  heal() pins the same ones.  The last two are as in
--- fsck().
+-- same in every session.  heal() pins the same ones.
 --
 CREATE FUNCTION @extschema@._corrupt(kind @extschema@._corruption_kind, seed bigint)
 RETURNS bigint
@@ -45,21 +45,22 @@ SET timezone = 'UTC'
 SET extra_float_digits = 1
 SET bytea_output = hex
 SET jit = off
-SET enable_nestloop = off
 AS $function$
 DECLARE
-    v_id bigint;
+    v_id   bigint;
+    -- Kinds that are done with one seed do not all fall on the same victim.
+    v_seed bigint := @extschema@._pick(seed, kind.kind);
 BEGIN
     INSERT INTO @extschema@._corruption (kind, seed, done_at, done_by)
     VALUES (_corrupt.kind.kind, seed, statement_timestamp(), session_user)
     RETURNING corruption_id INTO v_id;
     CASE kind.method
         WHEN 'sequence' THEN
-            PERFORM @extschema@._corrupt_sequences(v_id, kind, seed);
+            PERFORM @extschema@._corrupt_sequences(v_id, kind, v_seed);
         WHEN 'statement' THEN
-            PERFORM @extschema@._corrupt_objects(v_id, kind, seed);
+            PERFORM @extschema@._corrupt_objects(v_id, kind, v_seed);
         ELSE
-            PERFORM @extschema@._corrupt_rows(v_id, kind, seed);
+            PERFORM @extschema@._corrupt_rows(v_id, kind, v_seed);
     END CASE;
     IF NOT EXISTS (SELECT
                      FROM @extschema@._corruption_image AS i
@@ -85,18 +86,27 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_relation regclass := kind.relation;
+    v_range    record;
+    v_rows     bigint;
 BEGIN
     -- Nobody may change a victim between its image and its damage.
     EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', v_relation);
-    EXECUTE format('INSERT INTO @extschema@._corruption_image'
-                   '    (corruption_id, step, method, object, before, after, shape)'
-                   ' SELECT $2, row_number() OVER ('
-                   '            ORDER BY d.before COLLATE "C", d.after COLLATE "C"),'
-                   '        ''row'', $3, d.before, d.after, $4'
-                   '   FROM (%s) AS d(before, after)'
-                   '  WHERE d.before IS DISTINCT FROM d.after',
-                   @extschema@._damaged_rows(kind))
-      USING seed, corruption_id, v_relation::text, @extschema@._row_shape(v_relation);
+    FOR v_range IN
+        SELECT r.* FROM @extschema@._id_ranges(v_relation, seed) AS r
+    LOOP
+        EXECUTE format('INSERT INTO @extschema@._corruption_image'
+                       '    (corruption_id, step, method, object, before, after, shape)'
+                       ' SELECT $4, row_number() OVER ('
+                       '            ORDER BY d.before COLLATE "C", d.after COLLATE "C"),'
+                       '        ''row'', $5, d.before, d.after, $6'
+                       '   FROM (%s) AS d(before, after)'
+                       '  WHERE d.before IS DISTINCT FROM d.after',
+                       @extschema@._damaged_rows(kind))
+          USING seed, v_range.low, v_range.high, corruption_id, v_relation::text,
+                @extschema@._row_shape(v_relation);
+        GET DIAGNOSTICS v_rows = ROW_COUNT;
+        EXIT WHEN v_rows > 0;
+    END LOOP;
     -- The row as it is then: a generated column has followed the others.
     UPDATE @extschema@._corruption_image AS i
        SET after = @extschema@._replace_row(
@@ -130,6 +140,30 @@ AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@._damaged_rows(@extschema@._corruption_kind) IS
     'Makes the query for the images, before and after, of the rows that a kind chooses.';
+
+CREATE FUNCTION @extschema@._id_ranges(relation regclass, seed bigint)
+RETURNS TABLE (low bigint, high bigint)
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    -- From where the seed points to on, then all of it: so a victim is found by the
+    -- primary key, however large the table, and none is overlooked.
+    IF EXISTS (SELECT
+                 FROM pg_catalog.pg_attribute AS a
+                WHERE a.attrelid = relation
+                  AND a.attname = 'id'
+                  AND a.atttypid IN ('integer'::regtype, 'bigint'::regtype)) THEN
+        EXECUTE format('SELECT min(t.id), max(t.id) FROM ONLY %s AS t', relation)
+           INTO low, high;
+        RETURN QUERY SELECT low + abs(seed % (high - low + 1)), high;
+    END IF;
+    RETURN NEXT;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._id_ranges(regclass, bigint) IS
+    'Answers where a kind of corruption looks for victims, first a part that the seed chooses.';
 
 CREATE FUNCTION @extschema@._corrupt_sequences(
     corruption_id bigint, kind @extschema@._corruption_kind, seed bigint)

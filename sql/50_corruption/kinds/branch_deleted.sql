@@ -17,9 +17,11 @@ $query$
 SELECT b.ctid AS victim
   FROM ONLY pggit.branches AS b
  WHERE b.name <> 'main'
-   AND (EXISTS (SELECT FROM ONLY pggit.commits AS c WHERE c.branch_id = b.id)
-        OR EXISTS (SELECT FROM ONLY pggit.objects AS o WHERE o.branch_id = b.id)
-        OR EXISTS (SELECT FROM ONLY pggit.branches AS k WHERE k.parent_branch_id = b.id))
- ORDER BY @extschema@._pick($1, b.name), b.id
+   AND COALESCE((SELECT true FROM ONLY pggit.branches AS k WHERE k.parent_branch_id = b.id
+                  LIMIT 1),
+                (SELECT true FROM ONLY pggit.commits AS c WHERE c.branch_id = b.id LIMIT 1),
+                (SELECT true FROM ONLY pggit.objects AS o WHERE o.branch_id = b.id LIMIT 1))
+   AND b.id BETWEEN $2 AND $3
+ ORDER BY b.id
  LIMIT 1
 $query$);

@@ -16,6 +16,7 @@ SELECT c.ctid AS victim,
   FROM ONLY pggit.commits AS c
  WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$'
    AND c.committed_at IS NOT NULL
- ORDER BY @extschema@._pick($1, c.id::text), c.id
+   AND c.id BETWEEN $2 AND $3
+ ORDER BY c.id
  LIMIT 1
 $query$);

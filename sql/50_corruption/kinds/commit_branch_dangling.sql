@@ -15,6 +15,7 @@ SELECT c.ctid AS victim,
                                           FROM ONLY pggit.branches AS b)) AS change
   FROM ONLY pggit.commits AS c
  WHERE c.branch_id IN (SELECT b.id FROM ONLY pggit.branches AS b)
- ORDER BY @extschema@._pick($1, c.id::text), c.id
+   AND c.id BETWEEN $2 AND $3
+ ORDER BY c.id
  LIMIT 1
 $query$);

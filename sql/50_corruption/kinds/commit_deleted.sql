@@ -14,12 +14,21 @@ VALUES (
 $query$
 SELECT c.ctid AS victim
   FROM ONLY pggit.commits AS c
- WHERE c.hash IN (SELECT k.parent_commit_hash FROM ONLY pggit.commits AS k
-                   WHERE k.id <> c.id
-                  UNION ALL
-                  SELECT b.head_commit_hash FROM ONLY pggit.branches AS b
-                  UNION ALL
-                  SELECT h.commit_hash FROM ONLY pggit.history AS h)
- ORDER BY @extschema@._pick($1, c.id::text), c.id
- LIMIT 1
+ WHERE c.hash = COALESCE((SELECT p.hash
+                            FROM ONLY pggit.commits AS k
+                            JOIN ONLY pggit.commits AS p ON p.hash = k.parent_commit_hash
+                           WHERE p.id <> k.id
+                             AND k.id BETWEEN $2 AND $3
+                           ORDER BY k.id
+                           LIMIT 1),
+                         (SELECT p.hash
+                            FROM ONLY pggit.branches AS b
+                            JOIN ONLY pggit.commits AS p ON p.hash = b.head_commit_hash
+                           ORDER BY b.id
+                           LIMIT 1),
+                         (SELECT p.hash
+                            FROM ONLY pggit.history AS h
+                            JOIN ONLY pggit.commits AS p ON p.hash = h.commit_hash
+                           ORDER BY h.id
+                           LIMIT 1))
 $query$);

@@ -14,6 +14,7 @@ SELECT c.ctid AS victim,
        jsonb_build_object('hash', '') AS change
   FROM ONLY pggit.commits AS c
  WHERE NOT EXISTS (SELECT FROM ONLY pggit.commits AS k WHERE k.hash = '')
- ORDER BY @extschema@._pick($1, c.id::text), c.id
+   AND c.id BETWEEN $2 AND $3
+ ORDER BY c.id
  LIMIT 1
 $query$);

@@ -18,7 +18,8 @@ WITH pair AS (
                          FROM ONLY pggit.commits AS p
                         WHERE p.hash = c.parent_commit_hash
                           AND p.parent_commit_hash = c.hash)
-     ORDER BY @extschema@._pick($1, c.id::text), c.id
+       AND c.id BETWEEN $2 AND $3
+     ORDER BY c.id
      LIMIT 2)
 SELECT a.ctid AS victim,
        jsonb_build_object('parent_commit_hash', b.hash) AS change

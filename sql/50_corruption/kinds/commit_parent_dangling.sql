@@ -14,6 +14,7 @@ SELECT c.ctid AS victim,
        jsonb_build_object('parent_commit_hash', md5('lost ' || c.hash)) AS change
   FROM ONLY pggit.commits AS c
  WHERE c.parent_commit_hash IS DISTINCT FROM md5('lost ' || c.hash)
- ORDER BY @extschema@._pick($1, c.id::text), c.id
+   AND c.id BETWEEN $2 AND $3
+ ORDER BY c.id
  LIMIT 1
 $query$);

@@ -18,6 +18,7 @@ SELECT c.ctid AS victim,
                      FROM ONLY pggit.commits AS p
                     WHERE p.hash = c.parent_commit_hash
                       AND p.parent_commit_hash = c.hash)
- ORDER BY @extschema@._pick($1, c.id::text), c.id
+   AND c.id BETWEEN $2 AND $3
+ ORDER BY c.id
  LIMIT 1
 $query$);

@@ -12,11 +12,12 @@ VALUES (
     'sequence', NULL,
 $query$
 SELECT pg_get_serial_sequence('pggit.commits', 'id')::regclass AS sequence,
-       min(t.id) AS last_value,
+       t.id AS last_value,
        false AS is_called
   FROM ONLY pggit.commits AS t
  WHERE pg_sequence_last_value(pg_get_serial_sequence('pggit.commits', 'id')::regclass)
        IS NOT NULL
    AND t.id >= 1
-HAVING count(*) > 0
+ ORDER BY t.id
+ LIMIT 1
 $query$);

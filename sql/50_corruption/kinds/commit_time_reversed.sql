@@ -14,6 +14,7 @@ SELECT c.ctid AS victim,
        jsonb_build_object('authored_at', c.committed_at + interval '1 hour') AS change
   FROM ONLY pggit.commits AS c
  WHERE c.committed_at >= COALESCE(c.authored_at, c.committed_at)
- ORDER BY @extschema@._pick($1, c.id::text), c.id
+   AND c.id BETWEEN $2 AND $3
+ ORDER BY c.id
  LIMIT 1
 $query$);

@@ -14,6 +14,7 @@ SELECT c.ctid AS victim,
        jsonb_build_object('tree_hash', 'tree ' || c.id) AS change
   FROM ONLY pggit.commits AS c
  WHERE COALESCE(c.tree_hash ~ '^[0-9a-f]{64}$', true)
- ORDER BY @extschema@._pick($1, c.id::text), c.id
+   AND c.id BETWEEN $2 AND $3
+ ORDER BY c.id
  LIMIT 1
 $query$);

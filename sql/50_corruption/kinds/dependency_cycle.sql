@@ -23,6 +23,7 @@ SELECT to_jsonb(d) || jsonb_build_object('id', (SELECT least(min(k.id), 1) - 1
                      FROM ONLY pggit.dependencies AS k
                     WHERE k.dependent_id = d.depends_on_id
                       AND k.depends_on_id = d.dependent_id)
- ORDER BY @extschema@._pick($1, d.id::text), d.id
+   AND d.id BETWEEN $2 AND $3
+ ORDER BY d.id
  LIMIT 1
 $query$);

@@ -16,6 +16,7 @@ SELECT d.ctid AS victim,
                                               FROM ONLY pggit.objects AS o)) AS change
   FROM ONLY pggit.dependencies AS d
  WHERE d.depends_on_id IN (SELECT o.id FROM ONLY pggit.objects AS o)
- ORDER BY @extschema@._pick($1, d.id::text), d.id
+   AND d.id BETWEEN $2 AND $3
+ ORDER BY d.id
  LIMIT 1
 $query$);

@@ -14,6 +14,7 @@ SELECT h.ctid AS victim,
        jsonb_build_object('created_by', NULL) AS change
   FROM ONLY pggit.history AS h
  WHERE h.created_by IS NOT NULL
- ORDER BY @extschema@._pick($1, h.id::text), h.id
+   AND h.id BETWEEN $2 AND $3
+ ORDER BY h.id
  LIMIT 1
 $query$);

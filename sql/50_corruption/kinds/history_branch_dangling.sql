@@ -14,8 +14,9 @@ SELECT h.ctid AS victim,
        jsonb_build_object('branch_id', (SELECT max(b.id) + 1000
                                           FROM ONLY pggit.branches AS b)) AS change
   FROM ONLY pggit.history AS h
- WHERE h.branch_id IS NULL
-    OR h.branch_id IN (SELECT b.id FROM ONLY pggit.branches AS b)
- ORDER BY @extschema@._pick($1, h.id::text), h.id
+ WHERE (h.branch_id IS NULL
+        OR h.branch_id IN (SELECT b.id FROM ONLY pggit.branches AS b))
+   AND h.id BETWEEN $2 AND $3
+ ORDER BY h.id
  LIMIT 1
 $query$);

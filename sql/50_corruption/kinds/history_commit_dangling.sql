@@ -14,6 +14,7 @@ SELECT h.ctid AS victim,
        jsonb_build_object('commit_hash', md5('lost ' || h.id)) AS change
   FROM ONLY pggit.history AS h
  WHERE h.commit_hash IS DISTINCT FROM md5('lost ' || h.id)
- ORDER BY @extschema@._pick($1, h.id::text), h.id
+   AND h.id BETWEEN $2 AND $3
+ ORDER BY h.id
  LIMIT 1
 $query$);

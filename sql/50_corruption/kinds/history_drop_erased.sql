@@ -14,13 +14,14 @@ $query$
 SELECT h.ctid AS victim
   FROM ONLY pggit.history AS h
   JOIN ONLY pggit.objects AS o ON o.id = h.object_id
-  JOIN (SELECT k.object_id, max(k.id) AS id
-          FROM ONLY pggit.history AS k
-         GROUP BY k.object_id
-        HAVING count(*) > 1
-           AND count(*) FILTER (WHERE k.change_type = 'DROP') = 1) AS last ON last.id = h.id
  WHERE NOT o.is_active
    AND h.change_type = 'DROP'
- ORDER BY @extschema@._pick($1, h.id::text), h.id
+   AND (SELECT count(*) > 1
+               AND count(*) FILTER (WHERE k.change_type = 'DROP') = 1
+               AND max(k.id) = h.id
+          FROM ONLY pggit.history AS k
+         WHERE k.object_id = h.object_id)
+   AND h.id BETWEEN $2 AND $3
+ ORDER BY h.id
  LIMIT 1
 $query$);

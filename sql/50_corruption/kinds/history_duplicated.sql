@@ -17,6 +17,7 @@ SELECT to_jsonb(h) || jsonb_build_object('id', (SELECT least(min(k.id), 1) - 1
   FROM ONLY pggit.history AS h
  WHERE h.change_type <> 'DROP'
    AND h.old_version IS NOT NULL
- ORDER BY @extschema@._pick($1, h.id::text), h.id
+   AND h.id BETWEEN $2 AND $3
+ ORDER BY h.id
  LIMIT 1
 $query$);

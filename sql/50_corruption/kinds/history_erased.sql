@@ -16,11 +16,11 @@ SELECT h.ctid AS victim
   FROM ONLY pggit.history AS h
  WHERE h.object_id = (
        SELECT o.id
-         FROM ONLY pggit.objects AS o
+         FROM ONLY pggit.history AS c
+         JOIN ONLY pggit.objects AS o ON o.id = c.object_id
         WHERE o.branch_name = 'main'
           AND o.version > 1
           AND o.is_active
-          AND EXISTS (SELECT FROM ONLY pggit.history AS k WHERE k.object_id = o.id)
           AND NOT EXISTS (SELECT
                             FROM ONLY pggit.objects AS s
                             JOIN ONLY pggit.history AS k ON k.object_id = s.id
@@ -28,6 +28,7 @@ SELECT h.ctid AS victim
                              AND s.schema_name = o.schema_name
                              AND s.object_name = o.object_name
                              AND s.branch_name <> o.branch_name)
-        ORDER BY @extschema@._pick($1, o.id::text), o.id
+          AND c.id BETWEEN $2 AND $3
+        ORDER BY c.id
         LIMIT 1)
 $query$);

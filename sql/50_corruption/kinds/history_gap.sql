@@ -12,25 +12,25 @@ VALUES (
     'pggit.objects.schema_name,pggit.objects.object_name,pggit.objects.branch_name}',
     'delete', 'pggit.history',
 $query$
-WITH step AS (
-    SELECT h.ctid, h.id, h.object_id,
-           max(COALESCE(h.new_version, h.old_version)) OVER (
-               before ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS reached,
-           lead(h.old_version) OVER before AS next_version
-      FROM ONLY pggit.history AS h
-    WINDOW before AS (PARTITION BY h.object_id ORDER BY h.id))
-SELECT s.ctid AS victim
-  FROM step AS s
- WHERE s.next_version > s.reached
+SELECT h.ctid AS victim
+  FROM ONLY pggit.history AS h
+ CROSS JOIN LATERAL (
+       SELECT max(COALESCE(k.new_version, k.old_version)) FILTER (WHERE k.id < h.id) AS reached,
+              (array_agg(k.old_version ORDER BY k.id) FILTER (WHERE k.id > h.id))[1] AS next
+         FROM ONLY pggit.history AS k
+        WHERE k.object_id = h.object_id) AS around
+ WHERE around.next > around.reached
+   AND h.id BETWEEN $2 AND $3
    AND NOT EXISTS (SELECT
                      FROM ONLY pggit.objects AS o
-                     JOIN ONLY pggit.objects AS k
-                       ON k.object_type = o.object_type
-                      AND k.schema_name = o.schema_name
-                      AND k.object_name = o.object_name
-                      AND k.branch_name <> o.branch_name
-                     JOIN ONLY pggit.history AS h ON h.object_id = k.id
-                    WHERE o.id = s.object_id)
- ORDER BY @extschema@._pick($1, s.id::text), s.id
+                     JOIN ONLY pggit.objects AS s
+                       ON s.object_type = o.object_type
+                      AND s.schema_name = o.schema_name
+                      AND s.object_name = o.object_name
+                      AND s.branch_name <> o.branch_name
+                     JOIN ONLY pggit.history AS k ON k.object_id = s.id
+                    WHERE o.id = h.object_id
+                      AND k.new_version = around.next)
+ ORDER BY h.id
  LIMIT 1
 $query$);

@@ -11,16 +11,19 @@ VALUES (
     '{pggit.history.id,pggit.history.object_id,pggit.history.change_type,pggit.objects.id}',
     'update', 'pggit.history',
 $query$
-SELECT h.ctid AS victim,
+SELECT f.ctid AS victim,
        jsonb_build_object('object_id', (SELECT max(o.id) + 1000
                                           FROM ONLY pggit.objects AS o)) AS change
   FROM ONLY pggit.history AS h
-  JOIN (SELECT k.object_id, min(k.id) AS id
-          FROM ONLY pggit.history AS k
-         GROUP BY k.object_id
-        HAVING count(*) > 1) AS first ON first.id = h.id
- WHERE h.change_type <> 'DROP'
-   AND h.object_id IN (SELECT o.id FROM ONLY pggit.objects AS o)
- ORDER BY @extschema@._pick($1, h.id::text), h.id
+ CROSS JOIN LATERAL (
+       SELECT (array_agg(k.id ORDER BY k.id))[1] AS id
+         FROM ONLY pggit.history AS k
+        WHERE k.object_id = h.object_id
+       HAVING count(*) > 1) AS first
+  JOIN ONLY pggit.history AS f ON f.id = first.id
+ WHERE f.change_type <> 'DROP'
+   AND EXISTS (SELECT FROM ONLY pggit.objects AS o WHERE o.id = h.object_id)
+   AND h.id BETWEEN $2 AND $3
+ ORDER BY h.id
  LIMIT 1
 $query$);

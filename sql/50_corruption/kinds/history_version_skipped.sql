@@ -16,6 +16,7 @@ SELECT h.ctid AS victim,
   FROM ONLY pggit.history AS h
  WHERE h.change_type <> 'DROP'
    AND h.new_version = h.old_version + 1
- ORDER BY @extschema@._pick($1, h.id::text), h.id
+   AND h.id BETWEEN $2 AND $3
+ ORDER BY h.id
  LIMIT 1
 $query$);

@@ -13,6 +13,7 @@ $query$
 SELECT o.ctid AS victim
   FROM ONLY pggit.objects AS o
  WHERE EXISTS (SELECT FROM ONLY pggit.history AS h WHERE h.object_id = o.id)
- ORDER BY @extschema@._pick($1, o.id::text), o.id
+   AND o.id BETWEEN $2 AND $3
+ ORDER BY o.id
  LIMIT 1
 $query$);

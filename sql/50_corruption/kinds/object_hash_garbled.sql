@@ -14,6 +14,7 @@ SELECT o.ctid AS victim,
        jsonb_build_object('ddl_hash', 'ddl ' || o.id) AS change
   FROM ONLY pggit.objects AS o
  WHERE COALESCE(o.ddl_hash ~ '^[0-9a-f]{64}$', true)
- ORDER BY @extschema@._pick($1, o.id::text), o.id
+   AND o.id BETWEEN $2 AND $3
+ ORDER BY o.id
  LIMIT 1
 $query$);

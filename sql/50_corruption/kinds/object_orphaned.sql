@@ -12,11 +12,12 @@ VALUES (
     'update', 'pggit.objects',
 $query$
 SELECT o.ctid AS victim,
-       jsonb_build_object('branch_name', md5(string_agg(b.name, ' '))) AS change
+       jsonb_build_object('branch_name', md5(string_agg(b.name, ' ' ORDER BY b.id))) AS change
   FROM (SELECT k.ctid
           FROM ONLY pggit.objects AS k
          WHERE k.branch_name IN (SELECT b.name FROM ONLY pggit.branches AS b)
-         ORDER BY @extschema@._pick($1, k.id::text), k.id
+           AND k.id BETWEEN $2 AND $3
+         ORDER BY k.id
          LIMIT 1) AS o
  CROSS JOIN ONLY pggit.branches AS b
  GROUP BY o.ctid

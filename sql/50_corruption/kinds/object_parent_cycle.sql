@@ -11,12 +11,16 @@ VALUES (
     'update', 'pggit.objects',
 $query$
 SELECT t.ctid AS victim,
-       jsonb_build_object('parent_id', max(c.id)) AS change
+       jsonb_build_object('parent_id', own.id) AS change
   FROM ONLY pggit.objects AS t
-  JOIN ONLY pggit.objects AS c ON c.parent_id = t.id AND c.object_type = 'COLUMN'
+ CROSS JOIN LATERAL (SELECT max(c.id) AS id
+                       FROM ONLY pggit.objects AS c
+                      WHERE c.parent_id = t.id
+                        AND c.object_type = 'COLUMN') AS own
  WHERE t.object_type = 'TABLE'
    AND t.parent_id IS NULL
- GROUP BY t.ctid, t.id
- ORDER BY @extschema@._pick($1, t.id::text), t.id
+   AND own.id IS NOT NULL
+   AND t.id BETWEEN $2 AND $3
+ ORDER BY t.id
  LIMIT 1
 $query$);

@@ -16,7 +16,8 @@ SELECT o.ctid AS victim,
   FROM ONLY pggit.objects AS o
  WHERE o.object_type = 'COLUMN'
    AND (o.parent_id IS NULL
-        OR o.parent_id IN (SELECT k.id FROM ONLY pggit.objects AS k))
- ORDER BY @extschema@._pick($1, o.id::text), o.id
+        OR (SELECT k.id FROM ONLY pggit.objects AS k WHERE k.id = o.parent_id) IS NOT NULL)
+   AND o.id BETWEEN $2 AND $3
+ ORDER BY o.id
  LIMIT 1
 $query$);

@@ -12,12 +12,17 @@ VALUES (
     'update', 'pggit.objects',
 $query$
 SELECT o.ctid AS victim,
-       jsonb_build_object('parent_id', min(p.id)) AS change
+       jsonb_build_object('parent_id', p.id) AS change
   FROM ONLY pggit.objects AS o
-  JOIN ONLY pggit.objects AS p ON p.object_type = 'TABLE' AND p.id < o.id
+ CROSS JOIN (SELECT t.id
+               FROM ONLY pggit.objects AS t
+              WHERE t.object_type = 'TABLE'
+              ORDER BY t.id
+              LIMIT 1) AS p
  WHERE o.object_type = 'TABLE'
    AND o.parent_id IS NULL
- GROUP BY o.ctid, o.id
- ORDER BY @extschema@._pick($1, o.id::text), o.id
+   AND p.id < o.id
+   AND o.id BETWEEN $2 AND $3
+ ORDER BY o.id
  LIMIT 1
 $query$);

@@ -12,18 +12,16 @@ VALUES (
 $query$
 SELECT o.ctid AS victim,
        jsonb_build_object('parent_id', p.id) AS change
-  FROM ONLY pggit.objects AS o
+  FROM (SELECT k.ctid, k.full_name, k.parent_id
+          FROM ONLY pggit.objects AS k
+         WHERE k.object_type = 'COLUMN'
+           AND k.parent_id IS NOT NULL
+           AND k.id BETWEEN $2 AND $3
+         ORDER BY k.id
+         LIMIT 1) AS o
   JOIN ONLY pggit.objects AS p
     ON p.object_type = 'TABLE' AND NOT starts_with(o.full_name, p.full_name || '.')
- WHERE o.object_type = 'COLUMN'
-   AND o.parent_id IS NOT NULL
-   AND p.id <> o.parent_id
-   AND o.id = (SELECT k.id
-                 FROM ONLY pggit.objects AS k
-                WHERE k.object_type = 'COLUMN'
-                  AND k.parent_id IS NOT NULL
-                ORDER BY @extschema@._pick($1, k.id::text), k.id
-                LIMIT 1)
- ORDER BY @extschema@._pick($1, p.id::text), p.id
+ WHERE p.id <> o.parent_id
+ ORDER BY p.id
  LIMIT 1
 $query$);

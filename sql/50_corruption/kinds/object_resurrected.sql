@@ -14,12 +14,13 @@ $query$
 SELECT o.ctid AS victim,
        jsonb_build_object('is_active', true) AS change
   FROM ONLY pggit.objects AS o
-  JOIN (SELECT h.object_id, max(h.id) AS id
-          FROM ONLY pggit.history AS h
-         GROUP BY h.object_id) AS l ON l.object_id = o.id
-  JOIN ONLY pggit.history AS h ON h.id = l.id
+ CROSS JOIN LATERAL (
+       SELECT (array_agg(h.change_type ORDER BY h.id DESC))[1] AS change_type
+         FROM ONLY pggit.history AS h
+        WHERE h.object_id = o.id) AS last
  WHERE NOT o.is_active
-   AND h.change_type = 'DROP'
- ORDER BY @extschema@._pick($1, o.id::text), o.id
+   AND last.change_type = 'DROP'
+   AND o.id BETWEEN $2 AND $3
+ ORDER BY o.id
  LIMIT 1
 $query$);

@@ -14,6 +14,7 @@ SELECT o.ctid AS victim,
        jsonb_build_object('is_active', NULL) AS change
   FROM ONLY pggit.objects AS o
  WHERE o.is_active
- ORDER BY @extschema@._pick($1, o.id::text), o.id
+   AND o.id BETWEEN $2 AND $3
+ ORDER BY o.id
  LIMIT 1
 $query$);

@@ -16,13 +16,14 @@ $query$
 SELECT o.ctid AS victim,
        jsonb_build_object('version', o.version - 1) AS change
   FROM ONLY pggit.objects AS o
-  JOIN (SELECT h.object_id, max(h.id) AS id
-          FROM ONLY pggit.history AS h
-         GROUP BY h.object_id) AS l ON l.object_id = o.id
-  JOIN ONLY pggit.history AS h ON h.id = l.id
+ CROSS JOIN LATERAL (
+       SELECT (array_agg(h.created_at ORDER BY h.id DESC))[1] AS created_at,
+              (array_agg(COALESCE(h.new_version, h.old_version) ORDER BY h.id DESC))[1] AS version
+         FROM ONLY pggit.history AS h
+        WHERE h.object_id = o.id) AS last
  WHERE o.version > 1
-   AND h.created_at = o.updated_at
-   AND COALESCE(h.new_version, h.old_version) = o.version
+   AND last.created_at = o.updated_at
+   AND last.version = o.version
    AND NOT EXISTS (SELECT
                      FROM ONLY pggit.objects AS s
                     WHERE s.object_type = o.object_type
@@ -30,6 +31,7 @@ SELECT o.ctid AS victim,
                       AND s.object_name = o.object_name
                       AND s.branch_name <> o.branch_name
                       AND s.version = o.version - 1)
- ORDER BY @extschema@._pick($1, o.id::text), o.id
+   AND o.id BETWEEN $2 AND $3
+ ORDER BY o.id
  LIMIT 1
 $query$);

@@ -14,6 +14,7 @@ SELECT o.ctid AS victim,
        jsonb_build_object('version_major', 0) AS change
   FROM ONLY pggit.objects AS o
  WHERE o.version_major >= 1
- ORDER BY @extschema@._pick($1, o.id::text), o.id
+   AND o.id BETWEEN $2 AND $3
+ ORDER BY o.id
  LIMIT 1
 $query$);

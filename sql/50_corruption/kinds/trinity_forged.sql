@@ -12,16 +12,17 @@ VALUES (
     'update', 'pggit.commits',
 $query$
 WITH pair AS (
-    SELECT c.ctid, c.id, c.hash, row_number() OVER (
-               ORDER BY @extschema@._pick($1, c.id::text), c.id) AS place
+    SELECT c.ctid, c.id, c.hash
       FROM ONLY pggit.commits AS c
-     WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$')
+     WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$'
+       AND c.id BETWEEN $2 AND $3
+     ORDER BY c.id
+     LIMIT 2)
 SELECT forged.ctid AS victim,
        jsonb_build_object('hash', concat_ws('-', split_part(forged.hash, '-', 1),
                                             split_part(other.hash, '-', 2),
                                             left(md5(forged.hash), 8))) AS change
   FROM pair AS forged
-  JOIN pair AS other ON other.place = 2
- WHERE forged.place = 1
-   AND split_part(forged.hash, '-', 2) <> split_part(other.hash, '-', 2)
+  JOIN pair AS other ON other.id > forged.id
+ WHERE split_part(forged.hash, '-', 2) <> split_part(other.hash, '-', 2)
 $query$);
