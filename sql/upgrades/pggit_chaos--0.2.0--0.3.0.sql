@@ -112,3 +112,6 @@ BEGIN
 END;
 $do$;
 DROP FUNCTION @extschema@._row_hook();
+
+COMMENT ON COLUMN @extschema@._corruption_kind.query IS
+    'Chooses victims and damage by the seed ($1), rows by ids $2 to $3 too; see the method.';
