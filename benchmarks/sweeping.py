@@ -1,4 +1,4 @@
-"""How many fault points a sweep visits in a second, against a database cloned for each."""
+"""How many fault points sweeps visit in a second, against a database cloned for each."""
 
 from __future__ import annotations
 
@@ -27,39 +27,44 @@ _ARM = "SELECT pggit_chaos.arm('*', %s, start_hit => %s, end_hit => %s)"
 
 
 def measure(place: Ground, *, clones: int) -> Ratio:
-    """Return the ratio of the two rates, one value an operation.
+    """Return the ratio of the two rates over all operations together.
 
     The sweep has to judge each outcome too.  The clones only have to be there and
     take the fault, and that for a few points of each operation.
     """
-    ratios = []
-    points, seconds = 0, 0.0
+    points, swept, cloned = 0, 0.0, 0.0
+    ratios = {}
     with place.clone(ground.HOOKED) as conn:
         for operation in Target(conn).operations():
             started = time.perf_counter()
-            (swept,) = sweeps.run(Chaos(conn), [operation])
+            (sweep,) = sweeps.run(Chaos(conn), [operation])
             elapsed = time.perf_counter() - started
-            if swept.outcomes:
-                rate = len(swept.outcomes) / elapsed
-                ratios.append(rate / _clone_rate(place, operation, swept.outcomes, clones))
-                points, seconds = points + len(swept.outcomes), seconds + elapsed
+            if sweep.outcomes:
+                alike = len(sweep.outcomes) * _clone_time(place, operation, sweep.outcomes, clones)
+                ratios[operation.name] = alike / elapsed
+                points += len(sweep.outcomes)
+                swept += elapsed
+                cloned += alike
+    least, most = (choose(ratios, key=ratios.__getitem__) for choose in (min, max))
     return Ratio(
         name="fault points a second, sweep over clones",
-        values=ratios,
+        values=[cloned / swept],
         bar=_BAR,
-        note=f"{points / seconds:.0f} points a second in {len(ratios)} operations",
+        note=f"{points / swept:.0f} points a second; {ratios[least]:.1f} in {least}, "
+        f"{ratios[most]:.1f} in {most}",
     )
 
 
-def _clone_rate(
+def _clone_time(
     place: Ground, operation: Operation, outcomes: Sequence[Outcome], clones: int
 ) -> float:
+    """Return the seconds that one point takes in a clone of its own."""
     some = outcomes[:: max(1, len(outcomes) // clones)][:clones]
     started = time.perf_counter()
     for outcome in some:
         with place.clone(ground.HOOKED) as conn:
             _disturb(conn, operation, outcome)
-    return len(some) / (time.perf_counter() - started)
+    return (time.perf_counter() - started) / len(some)
 
 
 def _disturb(conn: psycopg.Connection[Any], operation: Operation, outcome: Outcome) -> None:
