@@ -14,6 +14,7 @@ pytest_plugins = (
     "pggit_chaos.plugin.fixtures",
     "pggit_chaos.plugin.coroutines",
     "pggit_chaos.plugin.tap_files",
+    "pggit_chaos.plugin.timeouts",
     "pggit_chaos.plugin.verdicts",
 )
 

@@ -1,0 +1,184 @@
+"""The suite: tests that pgGit keeps its promises while things go wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from pggit_chaos import listing, options
+from pggit_chaos.errors import ServerError, UnavailableError, UsageError
+from pggit_chaos.listing import Listing, Record
+from pggit_chaos.workbench import Choice
+
+if TYPE_CHECKING:
+    from pggit_chaos.journal import Entry
+
+LEVELS: Final = {
+    "smoke": "chaos and not slow and not destructive",
+    "full": "chaos",
+    "weekly": "chaos",
+}
+# What the extra "suite" brings, by the module that would be imported.
+NEEDED: Final = {
+    "hypothesis": "hypothesis",
+    "psycopg_pool": "psycopg[pool]",
+    "pytest": "pytest",
+    "pytest_timeout": "pytest-timeout",
+    "tenacity": "tenacity",
+    "xdist": "pytest-xdist",
+}
+PASSED, FAILED, INTERRUPTED, NOTHING_COLLECTED = 0, 1, 2, 5  # pytest's exit statuses
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  pggit-chaos suite --pggit-source ../pgGit
+  pggit-chaos suite --dsn "$DSN" --level full --jobs 4 --format junit > suite.xml
+  pggit-chaos suite -k deadlock -- --chaos-must-fire -x
+""",
+    short_help="Run the tests that pgGit keeps its promises while things go wrong.",
+)
+@click.argument("pytest_arguments", nargs=-1, metavar="[-- PYTEST_ARGUMENT...]")
+@click.option(
+    "--level",
+    type=click.Choice(tuple(LEVELS)),
+    default="smoke",
+    show_default=True,
+    help="How much: smoke takes a minute or two; weekly tries many more examples.",
+)
+@click.option("-k", "expression", metavar="EXPR", help="Run only tests that match, as in pytest.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Tests at once.")
+@click.option("--tests", "every_test", is_flag=True, help="List every test, not only what failed.")
+@options.choice
+@options.format_name
+def command(
+    *,
+    pytest_arguments: tuple[str, ...],
+    level: str,
+    expression: str | None,
+    jobs: int,
+    every_test: bool,
+    choice: Choice,
+    format_name: str,
+) -> int:
+    """Run the chaos suite, by default against the reference target.
+
+    What pytest says goes to stderr, and then it is listed on stdout which tests
+    failed.  With --dsn the tests run in copies of that database, which nobody may
+    be connected to, and which are dropped again.  Exit status 1 if a test failed.
+    """
+    _require_modules()
+    from pggit_chaos import journal
+    from pggit_chaos.plugin import provision
+    from pggit_chaos.plugin.options import Options
+
+    provision.check(
+        Options(dsn=choice.dsn, pggit_source=choice.pggit_source, pg_bindir=choice.pg_bindir)
+    )
+    arguments = [
+        *("-m", LEVELS[level], f"--hypothesis-profile={level}"),
+        *(["-k", expression] if expression is not None else []),
+        *(["-n", str(jobs)] if jobs > 1 else []),
+        *_target(choice),
+        *pytest_arguments,
+    ]
+    with tempfile.TemporaryDirectory(prefix="pggit-chaos-suite-") as directory:
+        written = Path(directory, "journal")
+        written.touch()
+        status = _run([*arguments, "--chaos-journal", str(written)])
+        entries = journal.read(written)
+    if status == NOTHING_COLLECTED:
+        raise UsageError("no test matches", hint="pggit-chaos suite -- --collect-only -q")
+    result = _as_listing(entries, level, every_test=every_test)
+    listing.write([result], format_name)
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    if status not in (PASSED, FAILED):
+        raise ServerError(f"pytest could not run the suite (its status was {status})")
+    return int(status == FAILED)
+
+
+def _require_modules() -> None:
+    missing = [name for module, name in NEEDED.items() if find_spec(module) is None]
+    if missing:
+        raise UnavailableError(
+            f"the suite needs what is not installed: {', '.join(missing)}",
+            hint="pip install 'pggit-chaos[suite]'",
+        )
+
+
+def _target(choice: Choice) -> list[str]:
+    given = {
+        "--chaos-dsn": choice.dsn,
+        "--chaos-pggit-source": choice.pggit_source,
+        "--chaos-pg-bindir": choice.pg_bindir,
+    }
+    paths = {
+        name: Path(value).absolute() if isinstance(value, Path) else value
+        for name, value in given.items()
+    }
+    return [f"{name}={value}" for name, value in paths.items() if value is not None]
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run pytest to its end; Ctrl-C ends it as it does without us: it cleans up first."""
+    from pggit_chaos import suite_run
+
+    suite = suite_run.location()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pytest", str(suite), "-c", str(suite / "pytest.ini")),
+            # The suite may lie where nothing can be written to.
+            *("-p", "pggit_chaos.journal", "-p", "no:cacheprovider"),
+            *arguments,
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr.fileno(),
+        env={**os.environ, "PYTHONPATH": suite_run.python_path()},
+        start_new_session=True,  # a terminal would interrupt it a second time
+    )
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+
+
+def _as_listing(entries: Sequence[Entry], level: str, *, every_test: bool) -> Listing:
+    failed = sum(entry.failed for entry in entries)
+    skipped = sum(entry.outcome == "skipped" for entry in entries)
+    passed = len(entries) - failed - skipped
+    columns = ("test", "outcome", "seconds", "message")
+    return Listing(
+        name="suite",
+        title=f"Suite, level {level}: {passed} passed, {failed} failed, {skipped} skipped",
+        columns=columns,
+        records=[
+            Record(
+                name=entry.nodeid,
+                values={
+                    "test": entry.nodeid,
+                    "outcome": entry.outcome,
+                    "seconds": entry.seconds,
+                    "message": _first_line(entry.message),
+                },
+                failure=(entry.message or "it ended the run") if entry.failed else None,
+            )
+            for entry in entries
+            if every_test or entry.failed
+        ],
+    )
+
+
+def _first_line(message: str | None) -> str | None:
+    return message.strip().split("\n", 1)[0] if message else None
