@@ -31,6 +31,7 @@ class Entry:
 
     nodeid: str
     outcome: str  # passed, failed, skipped; started, if it ended the run
+    message: str | None = None  # of a failure or a skip
     seconds: float = 0.0
     markers: tuple[str, ...] = ()
     struck: tuple[tuple[str, str], ...] = ()  # failpoint pattern and action, of what fired
@@ -131,6 +132,7 @@ class _Writer:
     def __init__(self, path: Path) -> None:
         self._file: IO[str] = path.open("a", encoding="utf-8")
         self._outcomes: dict[str, str] = {}
+        self._messages: dict[str, str | None] = {}
         self._seconds: dict[str, float] = {}
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -141,11 +143,13 @@ class _Writer:
         self._seconds[nodeid] = self._seconds.get(nodeid, 0.0) + report.duration
         if report.outcome != "passed":  # whichever of its phases it was
             self._outcomes[nodeid] = report.outcome
+            self._messages[nodeid] = _message(report)
         if report.when == "teardown":
             self._write(
                 Entry(
                     nodeid=nodeid,
                     outcome=self._outcomes.get(nodeid, "passed"),
+                    message=self._messages.get(nodeid),
                     seconds=round(self._seconds[nodeid], 3),
                     **dict(_ours(report)),
                 )
@@ -163,3 +167,11 @@ def _ours(report: pytest.TestReport) -> Iterator[tuple[str, Any]]:
     for name, known in report.user_properties:
         if name == _PROPERTY and isinstance(known, dict):
             yield from known.items()
+
+
+def _message(report: pytest.TestReport) -> str | None:
+    """Return what a failure says at its end, or the reason of a skip."""
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message if crash is not None else report.longrepr)

@@ -17,7 +17,7 @@ from pggit_chaos import journal
 from pggit_chaos.errors import UnavailableError
 from pggit_chaos.journal import Entry
 
-__all__ = ["SMOKE", "Plan", "Run", "run_all"]
+__all__ = ["SMOKE", "Plan", "Run", "location", "python_path", "run_all"]
 
 SMOKE: Final = "chaos and not slow and not destructive"
 PACKAGE: Final = Path(__file__).parent
@@ -72,7 +72,7 @@ def _run(plan: Plan, started: Callable[[subprocess.Popen[bytes]], None]) -> Run:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": _python_path()},
+                env={**os.environ, "PYTHONPATH": python_path()},
                 start_new_session=True,  # Ctrl-C is for us; they are told when to end
             )
             started(process)
@@ -89,7 +89,7 @@ def _run(plan: Plan, started: Callable[[subprocess.Popen[bytes]], None]) -> Run:
 
 
 def _command() -> list[str]:
-    suite = _suite()
+    suite = location()
     return [
         *(sys.executable, "-m", "pytest", str(suite), "-c", str(suite / "pytest.ini")),
         *("-p", "pggit_chaos.journal", "-p", "no:cacheprovider", "-q", "--tb=short"),
@@ -97,7 +97,7 @@ def _command() -> list[str]:
     ]
 
 
-def _suite() -> Path:
+def location() -> Path:
     """Return where the suite is: in the package, or beside it in a checkout."""
     for place in (PACKAGE / "suite", PACKAGE.parents[1] / "tests/chaos"):
         if (place / "pytest.ini").is_file():
@@ -107,7 +107,7 @@ def _suite() -> Path:
     )
 
 
-def _python_path() -> str:
+def python_path() -> str:
     """Have the subprocess import the package that runs it."""
     former = os.environ.get("PYTHONPATH")
     return os.pathsep.join([str(PACKAGE.parent), *([former] if former else [])])
