@@ -47,6 +47,40 @@ SELECT h.change_type::text AS change, h.old_version, h.new_version, h.commit_has
                           AND o.branch_name = %(branch)s)
  ORDER BY h.id
 """
+# An INDEX of a partition comes without a command of its own, and a COLUMN row
+# stays when its table goes: neither is compared.
+_DRIFT = """
+WITH live AS (
+    SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'i' THEN 'INDEX' ELSE 'TABLE' END AS kind,
+           quote_ident(c.relname) AS name
+      FROM pg_catalog.pg_class AS c
+     WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
+       AND c.relkind IN ('r', 'p', 'v', 'i')
+       AND NOT (c.relkind = 'i' AND c.relispartition)
+     UNION ALL
+    SELECT 'COLUMN', quote_ident(c.relname) || '.' || quote_ident(a.attname)
+      FROM pg_catalog.pg_class AS c
+      JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
+     WHERE c.relnamespace = to_regnamespace(quote_ident(%(schema)s))
+       AND c.relkind IN ('r', 'p')
+       AND a.attnum > 0
+       AND NOT a.attisdropped),
+recorded AS (
+    SELECT o.object_type::text AS kind, o.object_name AS name
+      FROM ONLY pggit.objects AS o
+      LEFT JOIN ONLY pggit.objects AS p ON p.id = o.parent_id
+     WHERE o.schema_name = %(schema)s
+       AND o.branch_name = %(branch)s
+       AND o.object_type IN ('TABLE', 'VIEW', 'INDEX', 'COLUMN')
+       AND o.is_active
+       AND (o.object_type <> 'COLUMN' OR p.is_active))
+SELECT format('%%s %%s exists, and is not recorded', lower(kind), name)
+  FROM (SELECT * FROM live EXCEPT SELECT * FROM recorded) AS untracked
+ UNION ALL
+SELECT format('%%s %%s is recorded, and does not exist', lower(kind), name)
+  FROM (SELECT * FROM recorded EXCEPT SELECT * FROM live) AS gone
+ ORDER BY 1
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +169,11 @@ class Records:
     def history(self, name: str, *, branch: str = "main") -> list[Change]:
         """Return the history of an object, by its full name, the oldest change first."""
         return self._rows(Change, _HISTORY, name=name, branch=branch)
+
+    def drift(self, *, branch: str = "main", schema: str = "public") -> list[str]:
+        """Return where the records of a schema and PostgreSQL's catalogue differ."""
+        rows = self.conn.execute(_DRIFT, {"branch": branch, "schema": schema}).fetchall()
+        return [str(row[0]) for row in rows]
 
     def _rows(self, row: type[Row], query: str, **arguments: Any) -> list[Row]:
         with self.conn.cursor(row_factory=class_row(row)) as cursor:
