@@ -1,16 +1,18 @@
 --
--- sweep(statement, sqlstates, every_hit)
+-- sweep(statement, sqlstates, every_hit, failpoints)
 --
 -- Runs a statement once for each failpoint hit and SQLSTATE with a fault at that
 -- hit, and judges each outcome; worst last: surfaced, tolerated, masked, leaked,
 -- lost, torn; unreached where the fault never fired.  Hits with one call stack
 -- are visited once, and the detail says for how many that one stands, unless
--- every_hit is asked for.  Every run is a subtransaction that is taken back, and
+-- every_hit is asked for.  failpoints, in which * matches any run of characters,
+-- leaves out the others.  Every run is a subtransaction that is taken back, and
 -- so are the sequences.  Writes: nothing that stays.  Locks: SHARE ROW EXCLUSIVE on
 -- all sequences.
 -- Calls: _isolate_sequences, _undisturbed, _points, _disturbed.
 --
-CREATE FUNCTION @extschema@._sweep(statement text, sqlstates text[], every_hit boolean, path text)
+CREATE FUNCTION @extschema@._sweep(statement text, sqlstates text[], every_hit boolean,
+                                   failpoints text, path text)
 RETURNS TABLE (hit bigint, failpoint text, sqlstate text, outcome text, seen_sqlstate text,
                detail text)
 LANGUAGE plpgsql
@@ -18,15 +20,18 @@ SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 AS $function$
 DECLARE
-    v_sqlstates text[];
-    v_session   jsonb;
-    v_plain     jsonb;
-    v_point     record;
+    v_sqlstates  text[];
+    v_failpoints text;
+    v_session    jsonb;
+    v_plain      jsonb;
+    v_point      record;
 BEGIN
     PERFORM @extschema@._require_enabled();
     PERFORM @extschema@._require_value(statement, 'statement');
+    PERFORM @extschema@._require_value(failpoints, 'failpoints');
     v_sqlstates := @extschema@._resolve_sqlstates(sqlstates);
     PERFORM @extschema@._require_hooks();
+    v_failpoints := @extschema@._failpoint_pattern(@extschema@._resolve_failpoint(failpoints));
     -- Before the first look at a sequence: looking takes a lock that two sweeps share.
     PERFORM @extschema@._isolate_sequences();
     v_session := @extschema@._session_state();
@@ -36,6 +41,7 @@ BEGIN
                e.program -> 0 -> 'arguments' ->> 'sqlstate' AS sqlstate
           FROM @extschema@._points(every_hit) AS p
          CROSS JOIN @extschema@._error_terms(v_sqlstates) AS e
+         WHERE p.failpoint LIKE v_failpoints
          ORDER BY p.hit, e.i
     LOOP
         hit := v_point.hit;
@@ -64,19 +70,21 @@ EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
     RAISE;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._sweep(text, text[], boolean, text) IS
+COMMENT ON FUNCTION @extschema@._sweep(text, text[], boolean, text, text) IS
     'As sweep(), with the search_path under which the statement is to run.';
 
 CREATE FUNCTION @extschema@.sweep(statement text, sqlstates text[] DEFAULT '{40001,57014}',
-                                  every_hit boolean DEFAULT false)
+                                  every_hit boolean DEFAULT false,
+                                  failpoints text DEFAULT '*')
 RETURNS TABLE (hit bigint, failpoint text, sqlstate text, outcome text, seen_sqlstate text,
                detail text)
 LANGUAGE sql
 BEGIN ATOMIC
     SELECT s.hit, s.failpoint, s.sqlstate, s.outcome, s.seen_sqlstate, s.detail
-      FROM @extschema@._sweep(statement, sqlstates, every_hit, current_setting('search_path')) AS s;
+      FROM @extschema@._sweep(statement, sqlstates, every_hit, failpoints,
+                              current_setting('search_path')) AS s;
 END;
-COMMENT ON FUNCTION @extschema@.sweep(text, text[], boolean) IS
+COMMENT ON FUNCTION @extschema@.sweep(text, text[], boolean, text) IS
     'Runs a statement once for each failpoint that it passes, with a fault there, and judges each outcome.';
 
 CREATE FUNCTION @extschema@._resolve_sqlstates(sqlstates text[])

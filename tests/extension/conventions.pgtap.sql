@@ -43,7 +43,7 @@ $$, ARRAY[
     -- armed for its own session, and learns no more than if it had passed there.
     -- The last one only PostgreSQL calls.
     'pggit_chaos._hit_armed(text)',
-    'pggit_chaos._pass_row(text,text,text)',
+    'pggit_chaos._pass_row(text)',
     'pggit_chaos._ddl_hook()'
 ], 'no function is SECURITY DEFINER but those on the list');
 
@@ -51,7 +51,7 @@ SELECT set_eq($$
     SELECT name FROM ours WHERE has_function_privilege('public', oid, 'EXECUTE')
 $$, ARRAY['pggit_chaos.hit(text)', 'pggit_chaos._armed()', 'pggit_chaos._armed(text)',
          'pggit_chaos._bits(text)', 'pggit_chaos._covered()', 'pggit_chaos._hit_armed(text)',
-         'pggit_chaos._pass_row(text,text,text)'],
+         'pggit_chaos._pass_row(text)'],
 'PUBLIC can execute the hit path and nothing else');
 
 SELECT is_empty($$
@@ -92,7 +92,7 @@ SELECT is_empty($$
            -- The sweep is there to catch whatever a statement ends in.
            'pggit_chaos._rehearse(text,text,text[])',
            -- Put back what no rollback takes back, and raise again.
-           'pggit_chaos._sweep(text,text[],boolean,text)',
+           'pggit_chaos._sweep(text,text[],boolean,text,text)',
            'pggit_chaos._trace(text,text)',
            -- Closes a connection and raises again.
            'pggit_chaos.hold_lock(text,text,interval)',

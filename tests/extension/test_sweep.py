@@ -200,6 +200,16 @@ def test_hits_with_one_stack_are_visited_once_and_counted(hooked):
     assert len(sweep(hooked, "SELECT pggit.f()", ["40001"], every_hit=True)) == 21
 
 
+def test_failpoints_can_be_chosen_and_the_hits_keep_their_numbers(hooked):
+    statement = "SELECT pggit.commit_changes('main', 'a message')"
+    everything = sweep(hooked, statement)
+    query = "SELECT s.* FROM pggit_chaos.sweep(%s, failpoints => %s) AS s"
+    chosen = hooked.execute(query, [statement, "pggit.commits.*"]).fetchall()
+    assert chosen == [row for row in everything if row[1].startswith("pggit.commits.")] != []
+    with pytest.raises(psycopg.errors.UndefinedObject):
+        hooked.execute(query, [statement, "no_such_failpoint"])
+
+
 def test_values_that_no_two_runs_share_are_not_held_against_a_run(hooked):
     hooked.execute("CREATE TABLE pggit.log (at timestamptz, id uuid, oid oid, n int)")
     make(
