@@ -1,0 +1,26 @@
+"""The pattern of a corruption test: damage, see that it is found, heal, see that it is gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from pggit_chaos.chaos import Chaos
+from pggit_chaos.target import Target
+
+
+@pytest.mark.chaos
+@pytest.mark.corruption
+def test_a_lost_commit_is_found_and_can_be_healed(pggit: Target, chaos: Chaos) -> None:
+    """Promise: a commit whose row is gone is missed by fsck, and healing brings it back."""
+    for number in range(3):
+        pggit.commit("main", f"commit {number}")
+    before, healthy = chaos.state_digest(), chaos.fsck()
+    (kind,) = [each for each in chaos.corruption_kinds() if each.kind == "commit_deleted"]
+    with chaos.corruption(kind.kind) as corruption:
+        assert corruption.rows > 0
+        found = {finding.check_id for finding in chaos.fsck() if finding not in healthy}
+        assert found & set(kind.detected_by), (
+            f"a commit is gone, and fsck finds {found or 'nothing'}"
+        )
+    assert chaos.fsck() == healthy
+    assert chaos.state_digest() == before, "healed, and not what it was"
