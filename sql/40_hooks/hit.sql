@@ -89,30 +89,27 @@ COMMENT ON FUNCTION @extschema@.hit(text) IS
 -- _before_write_hook(), _before_delete_hook(), _after_hook(), _commit_hook()
 --
 -- The triggers behind the failpoints TABLE.EVENT.PHASE; the table is their
--- argument.  They run for each row, as whoever writes it, and so each tests for
--- its phase alone, looks at nothing of the trigger before a fault may be armed,
--- and has no SET clause, which would cost more than all the rest: every name and
+-- argument.  They run for each row, as whoever writes it, and so each is for its
+-- phase alone, looks at nothing of the trigger before a fault may be armed, and
+-- has no SET clause, which would cost more than all the rest: every name and
 -- operator is qualified instead.
 --
--- _pass_row(relation, event, phase)
+-- _pass_row(failpoint)
 --
 -- Passes such a failpoint.  Answers what is to happen to the row, which only a
 -- before-row trigger can heed.
 --
-CREATE FUNCTION @extschema@._pass_row(relation text, event text, phase text)
+CREATE FUNCTION @extschema@._pass_row(failpoint text)
 RETURNS jsonb
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    v_failpoint text := concat_ws('.', relation, lower(event), phase);
 BEGIN
-    RETURN CASE WHEN @extschema@._armed(v_failpoint)
-                THEN @extschema@._strike(v_failpoint) END;
+    RETURN @extschema@._strike(failpoint);
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._pass_row(text, text, text) IS
+COMMENT ON FUNCTION @extschema@._pass_row(text) IS
     'Passes a failpoint of a table and answers what a before-row trigger is to do with the row.';
 
 CREATE FUNCTION @extschema@._before_write_hook()
@@ -120,15 +117,19 @@ RETURNS trigger
 LANGUAGE plpgsql
 AS $function$
 DECLARE
-    v_verdict pg_catalog.jsonb;
+    v_failpoint pg_catalog.text;
+    v_verdict   pg_catalog.jsonb;
 BEGIN
     IF @extschema@._armed() THEN
-        v_verdict := @extschema@._pass_row(TG_ARGV[0], TG_OP, 'before');
-        IF v_verdict OPERATOR(pg_catalog.?) 'skip' THEN
-            RETURN NULL;
-        ELSIF v_verdict OPERATOR(pg_catalog.?) 'mutate' THEN
-            RETURN pg_catalog.jsonb_populate_record(
-                NEW, v_verdict OPERATOR(pg_catalog.->) 'mutate');
+        v_failpoint := pg_catalog.concat_ws('.', TG_ARGV[0], pg_catalog.lower(TG_OP), 'before');
+        IF @extschema@._armed(v_failpoint) THEN
+            v_verdict := @extschema@._pass_row(v_failpoint);
+            IF v_verdict OPERATOR(pg_catalog.?) 'skip' THEN
+                RETURN NULL;
+            ELSIF v_verdict OPERATOR(pg_catalog.?) 'mutate' THEN
+                RETURN pg_catalog.jsonb_populate_record(
+                    NEW, v_verdict OPERATOR(pg_catalog.->) 'mutate');
+            END IF;
         END IF;
     END IF;
     RETURN NEW;
@@ -141,10 +142,15 @@ CREATE FUNCTION @extschema@._before_delete_hook()
 RETURNS trigger
 LANGUAGE plpgsql
 AS $function$
+DECLARE
+    v_failpoint pg_catalog.text;
 BEGIN
-    IF @extschema@._armed()
-       AND @extschema@._pass_row(TG_ARGV[0], TG_OP, 'before') OPERATOR(pg_catalog.?) 'skip' THEN
-        RETURN NULL;
+    IF @extschema@._armed() THEN
+        v_failpoint := pg_catalog.concat_ws('.', TG_ARGV[0], 'delete.before');
+        IF @extschema@._armed(v_failpoint)
+           AND @extschema@._pass_row(v_failpoint) OPERATOR(pg_catalog.?) 'skip' THEN
+            RETURN NULL;
+        END IF;
     END IF;
     RETURN OLD;
 END;
@@ -156,9 +162,14 @@ CREATE FUNCTION @extschema@._after_hook()
 RETURNS trigger
 LANGUAGE plpgsql
 AS $function$
+DECLARE
+    v_failpoint pg_catalog.text;
 BEGIN
     IF @extschema@._armed() THEN
-        PERFORM @extschema@._pass_row(TG_ARGV[0], TG_OP, 'after');
+        v_failpoint := pg_catalog.concat_ws('.', TG_ARGV[0], pg_catalog.lower(TG_OP), 'after');
+        IF @extschema@._armed(v_failpoint) THEN
+            PERFORM @extschema@._pass_row(v_failpoint);
+        END IF;
     END IF;
     RETURN NULL;
 END;
@@ -170,9 +181,14 @@ CREATE FUNCTION @extschema@._commit_hook()
 RETURNS trigger
 LANGUAGE plpgsql
 AS $function$
+DECLARE
+    v_failpoint pg_catalog.text;
 BEGIN
     IF @extschema@._armed() THEN
-        PERFORM @extschema@._pass_row(TG_ARGV[0], TG_OP, 'commit');
+        v_failpoint := pg_catalog.concat_ws('.', TG_ARGV[0], pg_catalog.lower(TG_OP), 'commit');
+        IF @extschema@._armed(v_failpoint) THEN
+            PERFORM @extschema@._pass_row(v_failpoint);
+        END IF;
     END IF;
     RETURN NULL;
 END;

@@ -22,4 +22,4 @@ GRANT SELECT ON SEQUENCE @extschema@._shared_scopes TO PUBLIC;
 -- Where something may be armed, these look as the extension's owner.  Called by
 -- hand they let a fault strike that was armed for the caller's own session.
 GRANT EXECUTE ON FUNCTION @extschema@._hit_armed(text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@._pass_row(text, text, text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@._pass_row(text) TO PUBLIC;

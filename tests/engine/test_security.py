@@ -32,7 +32,7 @@ GRANTED = {
     "_bits(text)",
     "_covered()",
     "_hit_armed(text)",
-    "_pass_row(text,text,text)",
+    "_pass_row(text)",
 }
 
 READ_BY_THE_HIT_PATH = {
