@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ import click
 from pggit_chaos import listing, options
 from pggit_chaos.errors import ServerError, UnavailableError, UsageError
 from pggit_chaos.listing import Listing, Record
+from pggit_chaos.sabotage import CATEGORIES
 from pggit_chaos.workbench import Choice
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ NEEDED: Final = {
     "tenacity": "tenacity",
     "xdist": "pytest-xdist",
 }
+OUTCOMES: Final = ("passed", "failed", "skipped")
 PASSED, FAILED, INTERRUPTED, NOTHING_COLLECTED = 0, 1, 2, 5  # pytest's exit statuses
 
 
@@ -73,18 +76,19 @@ def command(
 ) -> int:
     """Run the chaos suite, by default against the reference target.
 
-    What pytest says goes to stderr, and then it is listed on stdout which tests
-    failed.  With --dsn the tests run in copies of that database, which nobody may
-    be connected to, and which are dropped again.  Exit status 1 if a test failed.
+    What pytest says goes to stderr, and then it is listed on stdout how many tests
+    there were of each category and which of them failed.  With --dsn the tests run
+    in copies of that database, which nobody else may be connected to; the copies
+    are dropped again.  Exit status 1 if a test failed.
     """
     _require_modules()
     from pggit_chaos import journal
     from pggit_chaos.plugin import provision
     from pggit_chaos.plugin.options import Options
 
-    provision.check(
-        Options(dsn=choice.dsn, pggit_source=choice.pggit_source, pg_bindir=choice.pg_bindir)
-    )
+    chosen = Options(dsn=choice.dsn, pggit_source=choice.pggit_source, pg_bindir=choice.pg_bindir)
+    provision.check(chosen)
+    target = chosen.target or "the reference target"
     arguments = [
         *("-m", LEVELS[level], f"--hypothesis-profile={level}"),
         *(["-k", expression] if expression is not None else []),
@@ -99,8 +103,12 @@ def command(
         entries = journal.read(written)
     if status == NOTHING_COLLECTED:
         raise UsageError("no test matches", hint="pggit-chaos suite -- --collect-only -q")
-    result = _as_listing(entries, level, every_test=every_test)
-    listing.write([result], format_name)
+    # A list of failures alone would be a JUnit file in which nothing ever passed.
+    listed = [each for each in entries if every_test or each.failed or format_name == "junit"]
+    listings = [_by_category(entries, level, target)] if format_name != "junit" else []
+    if listed or format_name in ("json", "junit"):
+        listings.append(_by_test(listed, target))
+    listing.write(listings, format_name)
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     if status not in (PASSED, FAILED):
@@ -154,15 +162,29 @@ def _run(arguments: Sequence[str]) -> int:
             process.send_signal(signal.SIGINT)
 
 
-def _as_listing(entries: Sequence[Entry], level: str, *, every_test: bool) -> Listing:
-    failed = sum(entry.failed for entry in entries)
-    skipped = sum(entry.outcome == "skipped" for entry in entries)
-    passed = len(entries) - failed - skipped
-    columns = ("test", "outcome", "seconds", "message")
+def _by_category(entries: Sequence[Entry], level: str, target: str) -> Listing:
+    """Return how many tests there were; one that has several categories counts for each."""
+    columns = ("category", "tests", *OUTCOMES, "seconds")
+    records = []
+    for category in (*CATEGORIES, "all"):
+        of_it = [entry for entry in entries if category in (*entry.markers, "all")]
+        counts = Counter("failed" if entry.failed else entry.outcome for entry in of_it)
+        values = {
+            "category": category,
+            "tests": len(of_it),
+            **{outcome: counts[outcome] for outcome in OUTCOMES},
+            "seconds": round(sum(entry.seconds for entry in of_it), 1),
+        }
+        records.append(Record(name=category, values=values))
+    title = f"Suite, level {level}: {target}"
+    return Listing(name="suite", title=title, columns=columns, records=records, target=target)
+
+
+def _by_test(entries: Sequence[Entry], target: str) -> Listing:
     return Listing(
-        name="suite",
-        title=f"Suite, level {level}: {passed} passed, {failed} failed, {skipped} skipped",
-        columns=columns,
+        name="tests",
+        title="Tests",
+        columns=("test", "outcome", "seconds", "message"),
         records=[
             Record(
                 name=entry.nodeid,
@@ -175,8 +197,8 @@ def _as_listing(entries: Sequence[Entry], level: str, *, every_test: bool) -> Li
                 failure=(entry.message or "it ended the run") if entry.failed else None,
             )
             for entry in entries
-            if every_test or entry.failed
         ],
+        target=target,
     )
 
 
