@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from pggit_chaos.errors import UsageError
-from pggit_chaos.retry import is_connection_lost
+from pggit_chaos.retry import is_connection_lost, with_retry
 
 if TYPE_CHECKING:
     Connect = Callable[[], psycopg.Connection[Any]]
@@ -143,7 +143,8 @@ class _Worker:
     def _recover(self, error: psycopg.Error) -> None:
         if self._conn.closed or is_connection_lost(error):
             self._conn.close()
-            self._conn = self._connect()
+            # The server may have crashed, and takes its time to recover.
+            self._conn = with_retry(self._connect, 10, 0.01, retry_on=is_connection_lost)
         else:
             self._conn.rollback()
 
