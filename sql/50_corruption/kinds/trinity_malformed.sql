@@ -8,7 +8,8 @@ INSERT INTO @extschema@._corruption_kind
 VALUES (
     'trinity_malformed', 'commit',
     'a Trinity ID has lost its last part',
-    '{trinity_malformed,commit_parent_missing,branch_head_missing,history_commit_missing}',
+    '{trinity_malformed,commit_parent_missing,branch_head_missing,'
+    'history_commit_missing,commit_parent_unrecorded}',
     '{pggit.commits.id,pggit.commits.hash,pggit.trinity_id_seq}',
     'update', 'pggit.commits',
 $query$
