@@ -40,7 +40,18 @@ demo: $(VENV)/.embedded  ## Drills and sweeps on an embedded server: what this i
 	@$(VENV)/bin/pggit-chaos demo
 
 test: $(VENV)/.dev $(CACHE)/.servers  ## Every test, on PostgreSQL 15, 16, 17 and 18
-	$(VENV)/bin/python -m pytest -n auto $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n auto -m "not (chaos and (slow or destructive))" $(PYTEST_ARGS)
+
+# The chaos suite alone, on one PostgreSQL version: make full POSTGRES=16
+POSTGRES   ?= 18
+SUITE_JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+
+smoke: $(VENV)/.dev $(CACHE)/.servers  ## The chaos suite, what is quick of it
+full: $(VENV)/.dev $(CACHE)/.servers  ## The chaos suite, all of it
+weekly: $(VENV)/.dev $(CACHE)/.servers  ## The same with many more examples
+smoke full weekly:
+	@$(VENV)/bin/pggit-chaos suite --level $@ --jobs $(SUITE_JOBS) \
+	    --pg-bindir $(CACHE)/postgres/node_modules/pg$(POSTGRES)/native/bin $(SUITE_ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy and pgspot, as CI runs them
 	$(VENV)/bin/ruff check
@@ -73,4 +84,4 @@ $(CACHE)/.servers: tests/servers/package.json tests/servers/package-lock.json te
 	$(VENV)/bin/python tests/servers/fetch.py $(CACHE)
 	@touch $@
 
-.PHONY: all demo test lint bench postgres clean help
+.PHONY: all demo test smoke full weekly lint bench postgres clean help
