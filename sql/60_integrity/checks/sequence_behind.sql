@@ -2,7 +2,8 @@
 -- A value that is in use and still to be handed out stops an INSERT with a
 -- duplicate key. Each table is asked for its highest value by way of
 -- query_to_xml(), which is how a plain query runs another. Branch main does
--- not count: the installer gives it id 1 without the sequence.
+-- not count: the installer gives it id 1 without the sequence. MATERIALIZED,
+-- because what is no sequence must not be asked for its last value.
 --
 INSERT INTO @extschema@._integrity_check
     (check_id, category, severity, sound, relation, summary, requires, action, query)
@@ -12,23 +13,25 @@ VALUES (
     '{}',
     'Set the sequence to the highest value in use with setval().',
 $query$
+WITH s AS MATERIALIZED (
+    SELECT d.objid::regclass AS sequence, d.refobjid::regclass AS relation, a.attname
+      FROM pg_catalog.pg_sequence AS q
+      JOIN pg_catalog.pg_depend AS d
+        ON d.objid = q.seqrelid
+       AND d.classid = 'pg_catalog.pg_class'::regclass
+       AND d.refclassid = 'pg_catalog.pg_class'::regclass
+       AND d.deptype IN ('a', 'i')
+      JOIN pg_catalog.pg_attribute AS a
+        ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+      JOIN pg_catalog.pg_class AS r ON r.oid = d.refobjid
+      JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+     WHERE n.nspname ~ '^pggit(_|$)'
+       AND n.nspname <> '@extschema@'
+       AND q.seqincrement > 0)
 SELECT format('sequence=%s', s.sequence),
        format('sequence "%s" stands at %s, and column "%s" of "%s" has reached %s', s.sequence,
               v.part[2], s.attname, s.relation, v.part[1])
-  FROM (SELECT d.objid::regclass AS sequence, d.refobjid::regclass AS relation, a.attname
-          FROM pg_catalog.pg_sequence AS q
-          JOIN pg_catalog.pg_depend AS d
-            ON d.objid = q.seqrelid
-           AND d.classid = 'pg_catalog.pg_class'::regclass
-           AND d.refclassid = 'pg_catalog.pg_class'::regclass
-           AND d.deptype IN ('a', 'i')
-          JOIN pg_catalog.pg_attribute AS a
-            ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-          JOIN pg_catalog.pg_class AS r ON r.oid = d.refobjid
-          JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
-         WHERE n.nspname ~ '^pggit(_|$)'
-           AND n.nspname <> '@extschema@'
-           AND q.seqincrement > 0) AS s
+  FROM s
  CROSS JOIN LATERAL regexp_match(
        query_to_xml(format('SELECT concat_ws(''|'', (SELECT max(%1$I) FROM ONLY %2$s),'
                            ' last_value, last_value - (NOT is_called)::integer) AS v FROM %3$s',
