@@ -81,7 +81,7 @@ class Ground:
             check=False,
         )
         assert result.returncode in {0, 1}, result.stderr
-        return {each["what"]: each["state"] for each in json.loads(result.stdout)}
+        return {each["what"]: each["state"] for each in json.loads(result.stdout)["status"]}
 
 
 @contextmanager
