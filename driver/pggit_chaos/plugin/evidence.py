@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pggit_chaos.rows import Finding
 
-__all__ = ["describe", "describe_armed", "describe_finding", "new_findings"]
+__all__ = ["describe", "describe_armed", "describe_finding", "new_findings", "sound_checks"]
 
 # A test may have left a lock behind, or a server that is busy.
 _PATIENCE = "-c lock_timeout=1s -c statement_timeout=30s"
@@ -92,6 +92,12 @@ def new_findings(experiment: Experiment) -> list[Finding]:
             conn.execute(_END_TRANSACTIONS)  # the test is over, and so is its work
             findings = Chaos(conn).fsck()
     return [each for each in findings if identity(each) not in experiment.known_findings]
+
+
+def sound_checks(experiment: Experiment) -> set[str]:
+    """Return the checks whose findings are damage on every pgGit."""
+    with _connected(experiment.conninfo) as conn:
+        return {each.check_id for each in Chaos(conn).integrity_checks() if each.sound}
 
 
 @contextmanager

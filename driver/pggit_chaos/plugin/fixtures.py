@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pggit_chaos.plugin import provision, servers
+from pggit_chaos.plugin import servers
 from pggit_chaos.plugin.experiment import EXPERIMENT, Experiment
 from pggit_chaos.plugin.options import Options
-from pggit_chaos.plugin.provision import Kind, Provision
+from pggit_chaos.plugin.provision import Kind, Provision, make_target, put_in_hooks
 
 if TYPE_CHECKING:
     import asyncio
@@ -30,24 +30,16 @@ if TYPE_CHECKING:
 DATABASE = "pggit"
 POOL_SIZE = 4
 
-PROVISION = pytest.StashKey[Provision]()
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove the server, whatever ended the session."""
-    if PROVISION in config.stash:
-        config.stash[PROVISION].close()
-
 
 # -- servers and databases -----------------------------------------------
 
 
 @pytest.fixture(scope="session")
-def chaos_provision(pytestconfig: pytest.Config) -> Provision:
+def chaos_provision(pytestconfig: pytest.Config) -> Iterator[Provision]:
     """Where databases come from; tests take ``chaos_database`` instead."""
-    if PROVISION not in pytestconfig.stash:
-        pytestconfig.stash[PROVISION] = Provision(Options.of(pytestconfig))
-    return pytestconfig.stash[PROVISION]
+    provision = Provision(Options.of(pytestconfig))
+    yield provision
+    provision.close()
 
 
 @pytest.fixture(scope="session")
@@ -71,8 +63,8 @@ def fresh_cluster(chaos_provision: Provision) -> Iterator[Callable[..., Cluster]
             cluster = servers.open_cluster(options, **arguments)
             stack.callback(cluster.close)
             cluster.create_database(DATABASE)
-            provision.make_target(cluster.dsn(DATABASE), options)
-            provision.put_in_hooks(cluster.dsn(DATABASE))
+            make_target(cluster.dsn(DATABASE), options)
+            put_in_hooks(cluster.dsn(DATABASE))
             return cluster
 
         yield make

@@ -127,7 +127,10 @@ class NamedServer:
     def __init__(self, options: Options) -> None:
         assert options.dsn is not None
         self._dsn = options.dsn
-        self._source = check(options.dsn)
+        # Whoever else is connected is met when the copy is made: it waits for a
+        # while, and those of other workers of xdist come and go.
+        with _connect(self._dsn) as conn:
+            self._source = _copyable(conn)
         self._token = secrets.token_hex(4)
         self._made: set[str] = set()
         self._admin = _connect(self._dsn, dbname="postgres")
@@ -191,15 +194,20 @@ def open_cluster(options: Options, **arguments: Any) -> Cluster:
     return cluster.__enter__()
 
 
-def check(dsn: str) -> str:
-    """Return the name of the database of a DSN; raise what stands in the way of copying it."""
+def check(dsn: str) -> None:
+    """Raise what stands in the way of copying the database of a DSN."""
     with _connect(dsn) as conn:
-        name = conn.info.dbname
-        rights = conn.execute(_RIGHTS).fetchone()
-        found = conn.execute(_HAS_PGGIT).fetchone()
+        name = _copyable(conn)
         others = conn.execute(_OTHERS).fetchone()
+    if others is not None and others[0]:
+        raise _in_use(name, others[1])
+
+
+def _copyable(conn: psycopg.Connection[Any]) -> str:
+    """Return the name of a database that has pgGit and that its role may copy."""
+    name = conn.info.dbname
+    rights = conn.execute(_RIGHTS).fetchone()
     assert rights is not None
-    assert others is not None
     may_create, may_copy, role = rights
     if not may_create:
         raise PrivilegeError(
@@ -211,10 +219,8 @@ def check(dsn: str) -> str:
             f'role "{role}" may not copy database "{name}", which is somebody else\'s',
             hint="Connect as its owner or as a superuser.",
         )
-    if found is None:
+    if conn.execute(_HAS_PGGIT).fetchone() is None:
         raise NotInstalledError(f'database "{name}" has no pgGit')
-    if others[0]:
-        raise _in_use(name, others[1])
     return name
 
 

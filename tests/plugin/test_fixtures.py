@@ -1,0 +1,153 @@
+"""The fixtures: every one by its name, over a pristine database of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pggit_chaos.cluster import Cluster
+
+pytestmark = pytest.mark.one_version
+
+Run = Callable[..., pytest.RunResult]
+
+EVERY_FIXTURE = """
+import psycopg
+import pytest
+
+pytestmark = pytest.mark.chaos
+
+
+def test_connections(sync_conn, chaos_connect, chaos_database):
+    assert not sync_conn.autocommit
+    with psycopg.connect(chaos_database) as other:
+        assert other.info.dbname == sync_conn.info.dbname == chaos_connect().info.dbname
+    assert chaos_connect(autocommit=True, application_name="me").autocommit
+
+
+def test_places(sync_conn, isolated_schema, temp_table):
+    sync_conn.execute("CREATE TABLE t (i integer)")
+    name = sync_conn.execute("SELECT relnamespace::regnamespace::text FROM pg_class"
+                             " WHERE oid = 't'::regclass").fetchone()
+    assert name == (isolated_schema,)
+    sync_conn.rollback()
+    sync_conn.execute(f"SELECT id, data FROM {temp_table}")
+
+
+async def test_async(async_conn, async_isolated_schema, async_temp_table, async_conn_pool):
+    row = await (await async_conn.execute("SELECT current_schema()")).fetchone()
+    assert row == (async_isolated_schema,)
+    await async_conn.execute(f"SELECT id, data FROM {async_temp_table}")
+    async with async_conn_pool.connection() as conn:
+        await conn.execute("SELECT")
+
+
+@pytest.mark.parametrize("conn_pool", [2], indirect=True)
+def test_pool(conn_pool):
+    with conn_pool.connection() as one, conn_pool.connection() as two:
+        assert one.info.backend_pid != two.info.backend_pid
+    assert conn_pool.max_size == 2
+
+
+def test_chaos(pggit, chaos):
+    with chaos.fault("pggit.commits.insert.after", "error(40001)") as fault:
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            pggit.commit("main", "a message")
+    assert fault.fired == 1
+
+
+def test_lock_holds_need_no_connection(chaos, sync_conn):
+    with chaos.lock("pggit.commits"):
+        sync_conn.execute("SET lock_timeout = 10")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            sync_conn.execute("SELECT FROM pggit.commits")
+
+
+def test_hooks_are_in_only_for_chaos(sync_conn):
+    assert sync_conn.execute("SELECT count(*) FROM pggit_chaos.failpoint").fetchone() == (0,)
+
+
+def test_tools(chaos_injector, transaction_monitor, load_generator, deadlock_setup):
+    assert transaction_monitor.blocked() == []
+
+
+def test_crash(chaos_cluster, pggit):
+    pggit.commit("main", "before")
+    chaos_cluster.crash()
+
+
+def test_after_a_crash(pggit):
+    pggit.commit("main", "after")
+
+
+def test_a_cluster_of_its_own(fresh_cluster, chaos_cluster):
+    cluster = fresh_cluster(settings={"work_mem": "1MB"})
+    with cluster.connect("pggit") as conn:
+        assert conn.execute("SHOW work_mem").fetchone() == ("1MB",)
+        assert conn.execute("SELECT count(*) > 0 FROM pggit_chaos.failpoint").fetchone() == (True,)
+    assert cluster.directory != chaos_cluster.directory
+"""
+
+
+def test_every_fixture_is_there_and_does_its_work(chaos_run: Run) -> None:
+    chaos_run(EVERY_FIXTURE).assert_outcomes(passed=11)
+
+
+@pytest.fixture
+def pggit_dsn(cluster: Cluster, database: str) -> str:
+    """The DSN of a database with pgGit that nobody is connected to."""
+    return cluster.dsn(database)
+
+
+CHANGES = """
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_each_begins_anew(pggit, number):
+    rows = pggit.conn.execute("SELECT count(*) FROM pggit.commits").fetchone()
+    assert rows == (0,)
+    pggit.commit("main", "a message")
+
+def test_busy_sessions_are_ended(chaos_connect):
+    conn = chaos_connect()
+    conn.pgconn.send_query(b"SELECT pg_sleep(1000)")
+
+def test_needs_a_server(chaos_cluster):
+    pass
+
+@pytest.mark.destructive
+def test_destroys():
+    pass
+"""
+
+
+def _databases(cluster: Cluster) -> list[str]:
+    with cluster.connect() as conn:
+        rows = conn.execute(r"SELECT datname FROM pg_database WHERE datname LIKE 'pggit\_chaos\_%'")
+        return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("jobs", [(), ("-n", "2")], ids=["alone", "with-xdist"])
+def test_a_named_database_is_copied_and_never_written_to(
+    chaos_run: Run, cluster: Cluster, pggit_dsn: str, database: str, jobs: tuple[str, ...]
+) -> None:
+    written = "SELECT xact_commit, tup_inserted + tup_updated + tup_deleted FROM pg_stat_database"
+    with cluster.connect() as conn:
+        before = conn.execute(f"{written} WHERE datname = %s", (database,)).fetchone()
+        conn.rollback()
+        result = chaos_run(CHANGES, f"--chaos-dsn={pggit_dsn}", *jobs)
+        after = conn.execute(f"{written} WHERE datname = %s", (database,)).fetchone()
+    result.assert_outcomes(passed=4, skipped=2)
+    assert before is not None
+    assert after is not None
+    assert after[1] == before[1]
+    assert _databases(cluster) == []
+
+
+def test_what_a_killed_session_left_is_removed_by_the_next(
+    chaos_run: Run, cluster: Cluster, pggit_dsn: str
+) -> None:
+    cluster.create_database("pggit_chaos_00c0ffee_1")
+    chaos_run("def test(pggit): pass", f"--chaos-dsn={pggit_dsn}").assert_outcomes(passed=1)
+    assert _databases(cluster) == []
