@@ -13,5 +13,5 @@ $query$
 SELECT format('id=%s', c.id),
        format('commit "%s" was committed at %s, which is still to come', c.hash, c.committed_at)
   FROM ONLY pggit.commits AS c
- WHERE c.committed_at > (now() AT TIME ZONE 'UTC') + interval '15 hours'
+ WHERE c.committed_at > (SELECT (now() AT TIME ZONE 'UTC') + interval '15 hours')
 $query$);

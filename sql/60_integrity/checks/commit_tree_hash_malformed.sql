@@ -13,5 +13,6 @@ SELECT format('id=%s', c.id),
        format('commit "%s" has tree hash "%s", which is not 64 hexadecimal digits', c.hash,
               c.tree_hash)
   FROM ONLY pggit.commits AS c
- WHERE c.tree_hash !~ '^[0-9a-f]{64}$'
+ WHERE length(c.tree_hash) <> 64
+    OR c.tree_hash ~ '[^0-9a-f]'
 $query$);

@@ -10,11 +10,14 @@ VALUES (
     'Restore the commit from a backup.',
 $query$
 SELECT format('id=%s', h.id),
-       format('history row %s names commit "%s", which does not exist', h.id, n.hash)
+       format('history row %s names commit "%s", which does not exist', h.id, h.commit_hash)
   FROM ONLY pggit.history AS h
- CROSS JOIN LATERAL (VALUES (h.commit_hash), (h.merge_base_hash)) AS n(hash)
- WHERE n.hash IS NOT NULL
-   AND NOT EXISTS (SELECT
-                     FROM ONLY pggit.commits AS c
-                    WHERE c.hash = n.hash)
+ WHERE h.commit_hash IS NOT NULL
+   AND NOT EXISTS (SELECT FROM ONLY pggit.commits AS c WHERE c.hash = h.commit_hash)
+UNION ALL
+SELECT format('id=%s', h.id),
+       format('history row %s names commit "%s", which does not exist', h.id, h.merge_base_hash)
+  FROM ONLY pggit.history AS h
+ WHERE h.merge_base_hash IS NOT NULL
+   AND NOT EXISTS (SELECT FROM ONLY pggit.commits AS c WHERE c.hash = h.merge_base_hash)
 $query$);

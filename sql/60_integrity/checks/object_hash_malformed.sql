@@ -13,5 +13,6 @@ SELECT format('id=%s', o.id),
        format('%s "%s" has DDL hash "%s", which is not 64 hexadecimal digits', o.object_type,
               o.full_name, o.ddl_hash)
   FROM ONLY pggit.objects AS o
- WHERE o.ddl_hash !~ '^[0-9a-f]{64}$'
+ WHERE length(o.ddl_hash) <> 64
+    OR o.ddl_hash ~ '[^0-9a-f]'
 $query$);

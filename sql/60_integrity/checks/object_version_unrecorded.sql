@@ -3,6 +3,8 @@
 -- last history, or that has the version of another branch. A released pgGit
 -- merges versions without history. A last step that is none is the business of
 -- history_version_step.
+-- The id of the last history row and what it reached go as one number: that
+-- saves a join of the history with itself.
 --
 INSERT INTO @extschema@._integrity_check
     (check_id, category, severity, sound, relation, summary, requires, action, query)
@@ -15,16 +17,23 @@ VALUES (
     'pggit.history.old_version,pggit.history.new_version,pggit.history.created_at}',
     'Record the change that led to the version, or set the version to what the history says.',
 $query$
+WITH suspect AS MATERIALIZED (
+    SELECT o.*, l.id_and_reached >> 31 AS history_id
+      FROM ONLY pggit.objects AS o
+      JOIN (SELECT h.object_id,
+                   max(h.id::bigint << 31
+                       | (COALESCE(h.new_version, h.old_version)::bigint & 2147483647))
+                       AS id_and_reached
+              FROM ONLY pggit.history AS h
+             GROUP BY h.object_id) AS l
+        ON l.object_id = o.id
+       AND (l.id_and_reached & 2147483647) <> (o.version::bigint & 2147483647))
 SELECT format('id=%s', o.id),
        format('%s "%s" has version %s, and its own history has reached %s', o.object_type,
               o.full_name, o.version, COALESCE(h.new_version, h.old_version))
-  FROM ONLY pggit.objects AS o
-  JOIN (SELECT h.object_id, max(h.id) AS id
-          FROM ONLY pggit.history AS h
-         GROUP BY h.object_id) AS l ON l.object_id = o.id
-  JOIN ONLY pggit.history AS h ON h.id = l.id
- WHERE COALESCE(h.new_version, h.old_version) <> o.version
-   AND COALESCE(h.new_version - 1, h.old_version, 0) = COALESCE(h.old_version, 0)
+  FROM suspect AS o
+  JOIN ONLY pggit.history AS h ON h.id = o.history_id
+ WHERE COALESCE(h.new_version - 1, h.old_version, 0) = COALESCE(h.old_version, 0)
    AND (h.created_at IS DISTINCT FROM o.updated_at
         OR EXISTS (SELECT
                      FROM ONLY pggit.objects AS s

@@ -1,6 +1,6 @@
 --
 -- A commit may bear a name of its own. But what begins like a Trinity ID is
--- one.
+-- one. A pattern without counts is many times as fast, and LIKE counts.
 --
 INSERT INTO @extschema@._integrity_check
     (check_id, category, severity, sound, relation, summary, requires, action, query)
@@ -13,6 +13,7 @@ $query$
 SELECT format('id=%s', c.id),
        format('commit %s has the malformed Trinity ID "%s"', c.id, c.hash)
   FROM ONLY pggit.commits AS c
- WHERE c.hash ~ '^\d{18,22}-|^\d+-\d{6,}-'
-   AND c.hash !~ '^\d{20}-\d{6,}-[0-9a-f]{8}$'
+ WHERE CASE WHEN c.hash LIKE '____________________-______%-________'
+             AND c.hash ~ '^[0-9]+-[0-9]+-[0-9a-f]+$' THEN false
+            ELSE c.hash ~ '^[0-9]{18,22}-|^[0-9]+-[0-9]{6,}-' END
 $query$);

@@ -10,14 +10,21 @@ VALUES (
     '{pggit.commits.id,pggit.commits.hash,pggit.trinity_id_seq}',
     'Compare both commits with a backup: one of them is forged, or the sequence was set back.',
 $query$
-SELECT format('id=%s', max(t.id)),
+WITH taken AS MATERIALIZED (
+    SELECT split_part(c.hash, '-', 2) AS number
+      FROM ONLY pggit.commits AS c
+     WHERE c.hash LIKE '____________________-______%-________'
+       AND (substr(c.hash, 28, 1) <> '-'
+            OR (SELECT s.last_value FROM pggit.trinity_id_seq AS s) < 1000000)
+     GROUP BY number
+    HAVING count(*) > 1)
+SELECT format('id=%s', max(c.id)),
        format('number %s is in the Trinity IDs of %s commits, the first of which is %s',
-              t.number, count(*), min(t.id))
-  FROM (SELECT c.id, split_part(c.hash, '-', 2) AS number
-          FROM ONLY pggit.commits AS c
-         WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$') AS t
- WHERE length(t.number) > 6
-    OR (SELECT s.last_value FROM pggit.trinity_id_seq AS s) < 1000000
+              t.number, count(*), min(c.id))
+  FROM taken AS t
+  JOIN ONLY pggit.commits AS c ON split_part(c.hash, '-', 2) = t.number
+ WHERE c.hash LIKE '____________________-______%-________'
+   AND c.hash ~ '^[0-9]+-[0-9]+-[0-9a-f]+$'
  GROUP BY t.number
 HAVING count(*) > 1
 $query$);

@@ -1,5 +1,7 @@
 --
 -- A number that is on a commit and still to be handed out will be there twice.
+-- Numbers are compared as text before they are converted: that is cheaper, and
+-- what is no number cannot be.
 --
 INSERT INTO @extschema@._integrity_check
     (check_id, category, severity, sound, relation, summary, requires, action, query)
@@ -11,11 +13,18 @@ VALUES (
 $query$
 SELECT 'sequence=pggit.trinity_id_seq',
        format('commit "%s" has number %s, and the sequence stands at %s', t.hash, t.number,
-              s.last_value)
-  FROM (SELECT c.hash, split_part(c.hash, '-', 2)::numeric AS number
-          FROM ONLY pggit.commits AS c
-         WHERE c.hash ~ '^\d{20}-\d{6,}-[0-9a-f]{8}$'
-         ORDER BY number DESC, c.hash
+              t.last_value)
+  FROM (SELECT c.hash, n.number, s.last_value
+          FROM pggit.trinity_id_seq AS s
+         CROSS JOIN LATERAL (SELECT s.last_value - (NOT s.is_called)::integer) AS g(given)
+         CROSS JOIN LATERAL (SELECT lpad(g.given::text, greatest(6, length(g.given::text)),
+                                         '0') COLLATE "C") AS l(last)
+         CROSS JOIN ONLY pggit.commits AS c
+         CROSS JOIN LATERAL (SELECT split_part(c.hash, '-', 2) COLLATE "C") AS n(number)
+         WHERE CASE WHEN (length(n.number), n.number) <= (length(l.last), l.last) THEN false
+                    WHEN c.hash LIKE '____________________-______%-________'
+                     AND c.hash ~ '^[0-9]+-[0-9]+-[0-9a-f]+$'
+                    THEN n.number::numeric > g.given END
+         ORDER BY length(n.number) DESC, n.number DESC, c.hash
          LIMIT 1) AS t
-  JOIN pggit.trinity_id_seq AS s ON t.number > s.last_value - (NOT s.is_called)::integer
 $query$);
