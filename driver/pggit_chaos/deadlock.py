@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     Step = Callable[[Connection], object]
     Attempt = Future[errors.DeadlockDetected | None]
 
-__all__ = ["Deadlock", "DeadlockSetup"]
+__all__ = ["Deadlock", "DeadlockSetup", "NoDeadlockError"]
 
 # The one waits for so long before it looks for a deadlock, the other does not.
 _PATIENCE = "1h"
 _IMPATIENCE = "1ms"
 _MAY_SET = "SELECT pg_catalog.has_parameter_privilege('deadlock_timeout', 'SET')"
 _SET = "SELECT pg_catalog.set_config('deadlock_timeout', %s, false)"
+
+
+class NoDeadlockError(ChaosError):
+    """Two sessions did not get in each other's way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,4 +127,4 @@ def _verdict(*ends: tuple[Connection, errors.DeadlockDetected | None]) -> Deadlo
 
 
 def _no_deadlock(reason: str) -> ChaosError:
-    return ChaosError(f"there is no deadlock: {reason}")
+    return NoDeadlockError(f"there is no deadlock: {reason}")
