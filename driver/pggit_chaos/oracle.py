@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pggit_chaos.model import Branch, Model, Record, RecordedCommit, merge_message
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
 
     from pggit_chaos.target import Target
 
-__all__ = ["broken_lines", "broken_versions", "departures", "observe", "perform", "state", "value"]
+__all__ = [
+    "broken_lines",
+    "broken_versions",
+    "departures",
+    "observe",
+    "perform",
+    "refused",
+    "state",
+    "value",
+]
 
 _BRANCHES = """
 SELECT b.name, p.name, b.head_commit_hash, b.status::text
@@ -87,6 +97,22 @@ def value(conn: psycopg.Connection[Any], query: Any, *arguments: Any) -> Any:
     """Return the one value that a query answers, None where it answers no row."""
     row = conn.execute(query, arguments).fetchone()
     return None if row is None else row[0]
+
+
+@contextmanager
+def refused(sqlstate: str) -> Iterator[None]:
+    """Fail unless the block raises an error of pgGit's with this SQLSTATE."""
+    import psycopg
+
+    seen: psycopg.Error | None = None
+    try:
+        yield
+    except psycopg.Error as error:
+        seen = error
+    assert seen is not None, f"{sqlstate} is due, and pgGit said that all was well"
+    assert seen.sqlstate == sqlstate, (
+        f"{sqlstate} is due, and the caller saw {seen.sqlstate}: {seen}"
+    )
 
 
 def state(conn: psycopg.Connection[Any]) -> dict[str, str]:

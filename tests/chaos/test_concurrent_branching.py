@@ -161,7 +161,8 @@ class TestConcurrentCreation:
         for branch in ("a", "b", "main"):
             new = [each for each in value(ground.conn, HOLDING, branch) if "public.on_" in each]
             due = [f"TABLE public.on_{branch}_{number}" for number in range(2)]
-            assert [each for each in new if each.startswith("TABLE")] == due
+            found = [each for each in new if each.startswith("TABLE")]
+            assert found == due, f"{branch} has {found} of what was done on it and elsewhere"
 
 
 class TestDeletion:
@@ -193,7 +194,8 @@ class TestDeletion:
             assert not stored, "the commit was refused, and it is there"
         else:
             assert stored == ["m"], "the commit was answered, and it is not there"
-            assert value(pggit.conn, STATUS, "doomed") == "ACTIVE"
+            status = value(pggit.conn, STATUS, "doomed")
+            assert status == "ACTIVE", f"the commit was answered, and its branch is {status}"
 
     def test_a_branch_of_one_that_is_being_deleted_is_whole_or_refused(
         self, ground: Target, crowd: Crowd, first: Target
@@ -305,13 +307,15 @@ class TestConcurrentDataBranches:
         outcomes = crowd.together(*(copying(f"data{worker}") for worker in range(4)))
         assert not errors(outcomes), f"failed with {sqlstates(outcomes)}"
         for worker in range(4):
-            assert rows_of(ground.conn, f"data{worker}") == [(20, 20)]
+            found = rows_of(ground.conn, f"data{worker}")
+            assert found == [(20, 20)], f"copies (rows, rows in the books): {found}"
 
     def test_one_branch_has_one_copy_of_a_table(self, ground: Target, crowd: Crowd) -> None:
         """Promise: of two that copy a table for one branch one does; the books agree."""
         outcomes = crowd.together(*[copying("data")] * 3)
         assert len(errors(outcomes)) == 2, f"{3 - len(errors(outcomes))} of 3 made the same copy"
-        assert rows_of(ground.conn, "data") == [(20, 20)]
+        found = rows_of(ground.conn, "data")
+        assert found == [(20, 20)], f"copies (rows, rows in the books): {found}"
 
     def test_a_copy_has_the_rows_of_one_moment(
         self, ground: Target, chaos: Chaos, crowd: Crowd
@@ -324,7 +328,8 @@ class TestConcurrentDataBranches:
                 copy.go_on()
                 outcomes = [copy.outcome(), writer.outcome()]
         assert not errors(outcomes), f"failed with {sqlstates(outcomes)}"
-        assert rows_of(ground.conn, "data") in ([(20, 20)], [(70, 70)])
+        found = rows_of(ground.conn, "data")
+        assert found in ([(20, 20)], [(70, 70)]), f"copies (rows, rows in the books): {found}"
         assert value(ground.conn, "SELECT count(*) FROM public.ground") == 70
 
     def test_a_copy_that_is_being_made_goes_with_its_branch(

@@ -138,7 +138,8 @@ class TestTurns:
             assert not errors([second.outcome()]), f"the second failed: {second.outcome()}"
         assert stored(pggit.conn) == ["first", "second"], "a commit that was answered is not there"
         assert value(pggit.conn, PARENT, "second") == hash_, "both commits have the same parent"
-        assert value(pggit.conn, HEAD, "main") == second.result()[0]
+        head = value(pggit.conn, HEAD, "main")
+        assert head == second.result()[0], f"the last commit is the second; the head is {head}"
 
     def test_a_commit_does_not_follow_one_that_was_rolled_back(
         self, pggit: Target, crowd: Crowd, first: Target
@@ -153,7 +154,7 @@ class TestTurns:
         assert stored(pggit.conn) == ["ground", "second"]
         parent = value(pggit.conn, PARENT, "second")
         assert parent != undone, "the parent is a commit that there is not"
-        assert parent == ground
+        assert parent == ground, f"it follows {ground}, and has {parent} as its parent"
 
     def test_a_commit_does_not_overtake_one_that_has_read_the_head(
         self, pggit: Target, chaos: Chaos, crowd: Crowd
@@ -242,8 +243,9 @@ class TestFaultsAmongCommits:
                 assert errors([lost.outcome()]), "a commit that was ended says that it succeeded"
                 assert not errors([kept.outcome()]), f"the other failed: {kept.outcome()}"
         assert stored(pggit.conn) == ["ground", "kept"]
-        assert value(pggit.conn, PARENT, "kept") == ground
-        assert value(pggit.conn, HEAD, "main") == kept.result()[0]
+        parent, head = value(pggit.conn, PARENT, "kept"), value(pggit.conn, HEAD, "main")
+        assert parent == ground, f"it follows {ground}, and has {parent} as its parent"
+        assert head == kept.result()[0], f"the last commit is {kept.result()[0]}, the head {head}"
 
     def test_commits_that_are_retried_are_stored_exactly_once(
         self, pggit: Target, chaos: Chaos, crowd: Crowd

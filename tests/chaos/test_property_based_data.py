@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
@@ -19,6 +19,9 @@ from pggit_chaos.plans import Column, FaultPlan, Table
 from pggit_chaos.target import Target
 
 pytestmark = [pytest.mark.chaos, pytest.mark.property]
+
+# A statement of DDL costs what ten others do.
+fewer = settings(max_examples=max(5, settings().max_examples // 2))
 
 Connection = psycopg.Connection[Any]
 Rows = list[tuple[Any, ...]]
@@ -36,6 +39,7 @@ SELECT t.row_count, (SELECT s.row_count FROM ONLY pggit.branch_storage_stats AS 
  WHERE t.branch_name = %s AND t.source_table = %s
 """
 CONTENT = "SELECT array_agg(r::text ORDER BY r::text) FROM {} AS r"
+PLAIN = strategies.identifiers(quoted=False)
 TWO = Table(
     name=NAME, columns=(Column(name="id", type="integer"), Column(name="note", type="text"))
 )
@@ -72,13 +76,14 @@ def content(conn: Connection, relation: sql.Identifier) -> list[str]:
 
 
 def tables_and_rows() -> st.SearchStrategy[tuple[Table, Rows]]:
-    tables = strategies.tables(names=st.just(NAME), max_columns=4)
+    tables = strategies.tables(names=st.just(NAME), column_names=PLAIN, max_columns=4)
     return tables.flatmap(
         lambda table: st.tuples(st.just(table), strategies.rows(table, max_size=6))
     )
 
 
 class TestCopies:
+    @fewer
     @given(tables_and_rows())
     @example((TWO, []))
     @example((TWO, [(1, "same"), (1, "same"), (None, None), (None, None)]))
@@ -94,6 +99,7 @@ class TestCopies:
             assert content(conn, copy_of(conn, "side")) == due, "the copy has other rows"
             assert content(conn, table.identifier) == due, "the table itself has other rows"
 
+    @fewer
     @given(strategies.rows(KEYED, min_size=1, max_size=5), strategies.texts(max_size=20))
     def test_what_is_written_to_one_side_is_not_on_the_other(
         self, pggit: Target, rows: Rows, note: str
@@ -112,14 +118,17 @@ class TestCopies:
             conn.execute(sql.SQL("DELETE FROM {}").format(table))
             assert content(conn, copy) == left, "a write to the table reached the copy"
 
+    @fewer
     @given(st.integers(0, 30))
     def test_the_books_say_how_many_rows_were_copied(self, pggit: Target, count: int) -> None:
         """Promise: the number of rows that pgGit records is the number that it copied."""
         with undone(pggit) as conn:
             make(conn, TWO, [(number, None) for number in range(count)])
             pggit.create_data_branch(NAME, "side")
-            assert conn.execute(BOOKS, ("side", NAME)).fetchone() == (count, count)
+            books = conn.execute(BOOKS, ("side", NAME)).fetchone()
+            assert books == (count, count), f"{count} rows were copied; the books say {books}"
 
+    @fewer
     @given(st.integers(1, 1000))
     def test_numbers_go_on_behind_the_rows_that_were_copied(self, pggit: Target, last: int) -> None:
         """Promise: the identity column of a copy draws no number that a copied row has."""
@@ -136,6 +145,7 @@ class TestCopies:
             assert new is not None, "the copy has no numbers of its own"
             assert new > last + 3, f"number {new} was drawn again"
 
+    @fewer
     @given(strategies.tables(names=st.just(NAME), max_columns=4))
     def test_a_copy_has_the_columns_of_its_table(self, pggit: Target, table: Table) -> None:
         """Promise: names, types, defaults and NOT NULL are those of the table."""
@@ -155,6 +165,7 @@ class TestCopies:
 
 
 class TestBranchesOfData:
+    @fewer
     @given(strategies.texts(max_size=10), strategies.texts(max_size=10))
     def test_two_branches_of_a_table_are_two_copies(
         self, pggit: Target, one: str, other: str
@@ -172,6 +183,7 @@ class TestBranchesOfData:
                 distinct = sql.SQL("SELECT array_agg(DISTINCT note) FROM {}")
                 assert value(conn, distinct.format(copy_of(conn, branch))) == [note]
 
+    @fewer
     @given(strategies.texts(max_size=10))
     def test_a_branch_of_a_branch_has_the_rows_of_that_branch(
         self, pggit: Target, note: str
@@ -186,6 +198,7 @@ class TestBranchesOfData:
             pggit.create_data_branch(NAME, "grandchild", source="child")
             assert content(conn, copy_of(conn, "grandchild")) == due, "it has the rows of main"
 
+    @fewer
     @given(st.booleans())
     def test_a_second_copy_for_a_branch_is_refused(self, pggit: Target, written: bool) -> None:
         """Promise: a copy that a branch has is not silently replaced."""
@@ -199,6 +212,7 @@ class TestBranchesOfData:
                 pggit.create_data_branch(NAME, "side")
             assert content(conn, copy_of(conn, "side")) == due, "the copy was replaced"
 
+    @fewer
     @given(strategies.hostile_branch_names())
     def test_a_name_that_is_none_makes_no_copy(self, pggit: Target, name: str) -> None:
         """Promise: data is branched for branches only: no table, no row, no book."""
@@ -210,6 +224,7 @@ class TestBranchesOfData:
                 pggit.create_data_branch(NAME, name)
             assert value(conn, query) == before, f"{name!r} left a relation behind"
 
+    @fewer
     @given(strategies.rows(TWO, max_size=4))
     def test_deleting_a_branch_takes_its_copies_and_nothing_else(
         self, pggit: Target, rows: Rows
@@ -228,6 +243,7 @@ class TestBranchesOfData:
 
 
 class TestFailures:
+    @fewer
     @given(tables_and_rows())
     def test_a_copy_that_is_rolled_back_leaves_nothing(
         self, pggit: Target, ground: tuple[Table, Rows]
@@ -241,6 +257,7 @@ class TestFailures:
                 pggit.create_data_branch(NAME, "side")
             assert (value(conn, query), state(conn)) == before
 
+    @fewer
     @given(
         strategies.fault_plans(
             ("pggit.branched_tables.*", "pggit.branch_storage_stats.*", "ddl.*"),

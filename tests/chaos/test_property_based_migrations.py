@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
@@ -19,6 +19,9 @@ from pggit_chaos.plans import Column, FaultPlan, Table
 from pggit_chaos.target import Target
 
 pytestmark = [pytest.mark.chaos, pytest.mark.property]
+
+# A statement of DDL costs what ten others do.
+fewer = settings(max_examples=max(5, settings().max_examples // 2))
 
 Connection = psycopg.Connection[Any]
 
@@ -70,6 +73,7 @@ DDL = (
     "DROP TABLE public.subject",
     "CREATE FUNCTION public.called() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
 )
+PLAIN = strategies.identifiers(quoted=False)
 SUBJECT = "CREATE TABLE public.subject (id integer, name text)"
 CATALOGUE_OF_ALL = """
 SELECT array_agg(c.relname::text || ' ' || a.attname ORDER BY c.relname, a.attname)
@@ -107,17 +111,32 @@ def agree(conn: Connection, table: str) -> None:
 
 
 class TestTracking:
-    @given(strategies.tables())
-    @example(Table(name="Mixed Case", columns=(Column(name="a.b", type="integer"),)))
+    @fewer
+    @given(strategies.tables(names=PLAIN, column_names=PLAIN))
     def test_any_table_is_tracked_with_all_of_its_columns(
         self, pggit: Target, table: Table
     ) -> None:
+        """Promise: whatever columns a table has, pgGit records them."""
+        with undone(pggit) as conn:
+            conn.execute(table.create)
+            agree(conn, table.name)
+
+    @fewer
+    @given(
+        strategies.tables(
+            names=strategies.identifiers(quoted=True),
+            column_names=strategies.identifiers(quoted=True),
+        )
+    )
+    @example(Table(name="Mixed Case", columns=(Column(name="a.b", type="integer"),)))
+    def test_names_that_need_quotes_are_names(self, pggit: Target, table: Table) -> None:
         """Promise: whatever a table and its columns are called, pgGit records them."""
         with undone(pggit) as conn:
             conn.execute(table.create)
             agree(conn, table.name)
 
-    @given(strategies.identifiers())
+    @fewer
+    @given(PLAIN)
     @example("ledger1")
     def test_tables_whose_names_differ_in_case_are_two(self, pggit: Target, name: str) -> None:
         """Promise: each table has a record of its own, whatever others resemble it."""
@@ -130,7 +149,8 @@ class TestTracking:
             agree(conn, name)
             agree(conn, other)
 
-    @given(strategies.identifiers())
+    @fewer
+    @given(PLAIN)
     def test_tables_of_one_name_in_two_schemas_are_two(self, pggit: Target, name: str) -> None:
         """Promise: a table is known with its schema: another's changes are not its own."""
         query = """
@@ -148,6 +168,7 @@ class TestTracking:
             agree(conn, name)
             assert value(conn, query, name) == before, "a change in public was counted elsewhere"
 
+    @fewer
     @given(st.permutations(("integer", "text", "integer, text")).map(lambda each: each[:2]))
     def test_functions_of_one_name_are_as_many_as_their_arguments_say(
         self, pggit: Target, arguments: list[str]
@@ -162,7 +183,10 @@ class TestTracking:
                 conn.execute(sql.SQL(create).format(sql.SQL(each)))
             assert value(conn, ACTIVE, "FUNCTION") == before + len(arguments)
 
-    @given(strategies.tables(names=st.just("ground"), keyed=True, max_columns=4))
+    @fewer
+    @given(
+        strategies.tables(names=st.just("ground"), column_names=PLAIN, keyed=True, max_columns=4)
+    )
     def test_indexes_and_views_are_tracked_with_what_they_are_of(
         self, pggit: Target, table: Table
     ) -> None:
@@ -190,7 +214,11 @@ class TestTracking:
 
 
 class TestEvolution:
-    @given(strategies.tables(names=st.just("grown"), max_columns=4), strategies.columns())
+    @fewer
+    @given(
+        strategies.tables(names=st.just("grown"), column_names=PLAIN, max_columns=4),
+        strategies.columns(names=PLAIN),
+    )
     def test_an_added_column_is_tracked(self, pggit: Target, table: Table, column: Column) -> None:
         """Promise: a column that is added is recorded, in one version more."""
         assume(column.name not in [each.name for each in table.columns])
@@ -202,7 +230,10 @@ class TestEvolution:
             agree(conn, "grown")
             assert record(conn, "grown")[1] == before[1] + 1, "one change is not one version"
 
-    @given(strategies.tables(names=st.just("shrunk"), max_columns=4, keyed=False))
+    @fewer
+    @given(
+        strategies.tables(names=st.just("shrunk"), column_names=PLAIN, max_columns=4, keyed=False)
+    )
     def test_a_dropped_column_is_gone_and_said_to_break_readers(
         self, pggit: Target, table: Table
     ) -> None:
@@ -216,7 +247,8 @@ class TestEvolution:
                 assert record(conn, "shrunk")[2:] == ([], 0), "a table without columns has some"
             assert value(conn, LAST_CHANGES, "shrunk")[-1] == "ALTER MAJOR"
 
-    @given(strategies.identifiers(), strategies.identifiers())
+    @fewer
+    @given(PLAIN, PLAIN)
     def test_a_renamed_column_is_known_by_its_new_name(
         self, pggit: Target, old: str, new: str
     ) -> None:
@@ -229,7 +261,8 @@ class TestEvolution:
             alter(conn, "renaming", "RENAME COLUMN {old} TO {new}", old=old, new=new)
             agree(conn, "renaming")
 
-    @given(strategies.identifiers(), strategies.identifiers())
+    @fewer
+    @given(PLAIN, PLAIN)
     def test_a_renamed_table_is_known_by_its_new_name_alone(
         self, pggit: Target, old: str, new: str
     ) -> None:
@@ -241,7 +274,8 @@ class TestEvolution:
             agree(conn, new)
             assert not record(conn, old)[0], f"{old!r} is {new!r} now, and still active"
 
-    @given(strategies.tables(), st.booleans())
+    @fewer
+    @given(strategies.tables(names=PLAIN, column_names=PLAIN, max_columns=3), st.booleans())
     def test_a_dropped_table_is_history_and_may_come_again(
         self, pggit: Target, table: Table, again: bool
     ) -> None:
@@ -258,6 +292,7 @@ class TestEvolution:
                 conn.execute(table.create)
                 agree(conn, table.name)
 
+    @fewer
     @given(st.lists(st.sampled_from(CHANGES), min_size=1, max_size=6))
     def test_versions_lead_from_change_to_change(self, pggit: Target, changes: list[str]) -> None:
         """Promise: whatever is altered, versions follow one another, and history has each."""
@@ -274,6 +309,7 @@ class TestEvolution:
 
 
 class TestBranchesAndMerges:
+    @fewer
     @given(strategies.columns(names=st.just("more")))
     def test_a_change_is_recorded_on_the_branch_that_the_session_is_on(
         self, pggit: Target, column: Column
@@ -291,7 +327,11 @@ class TestBranchesAndMerges:
             assert side is not None, "the branch does not have the table of its parent"
             assert "more" in side[2], "the branch does not have what was done on it"
 
-    @given(strategies.tables(max_columns=4), strategies.columns(names=st.just("more")))
+    @fewer
+    @given(
+        strategies.tables(names=PLAIN, column_names=PLAIN, max_columns=4),
+        strategies.columns(names=st.just("more")),
+    )
     def test_a_merge_brings_what_is_new_and_what_changed(
         self, pggit: Target, table: Table, column: Column
     ) -> None:
@@ -313,6 +353,7 @@ class TestBranchesAndMerges:
 
 
 class TestFailingMigrations:
+    @fewer
     @given(st.lists(st.sampled_from(DDL), min_size=1, max_size=4, unique=True), st.booleans())
     def test_a_migration_that_is_rolled_back_leaves_nothing(
         self, pggit: Target, statements: list[str], savepoint: bool
@@ -329,6 +370,7 @@ class TestFailingMigrations:
                             assert state(conn) != before, f"pgGit does not record: {statement}"
             assert state(conn) == before, "something of what was rolled back is still there"
 
+    @fewer
     @given(
         st.sampled_from(DDL),
         strategies.fault_plans(
