@@ -213,9 +213,8 @@ class TestBlockedSessions:
         self, pggit: Target, sync_conn: Connection
     ) -> None:
         """Promise: what an idle transaction held is free once PostgreSQL has ended it."""
-        sync_conn.execute("SET idle_in_transaction_session_timeout = '50ms'")
-        sync_conn.commit()
         Target(sync_conn).commit("main", "never ended")
+        sync_conn.execute("SET idle_in_transaction_session_timeout = '50ms'")
         pggit.conn.execute("SET lock_timeout = '10s'")
         pggit.commit("main", "goes on")
         with pytest.raises(errors.IdleInTransactionSessionTimeout):
@@ -226,7 +225,7 @@ class TestBlockedSessions:
         self, chaos: Chaos, pggit: Target, sync_conn: Connection
     ) -> None:
         """Promise: statement_timeout ends a commit like any statement, with 57014."""
-        sync_conn.execute("SET statement_timeout = '50ms'")
+        sync_conn.execute("SET statement_timeout = '500ms'")
         sync_conn.commit()
         with chaos.fault("pggit.commits.insert.after", "delay(60000)", scope="database") as fault:
             with pytest.raises(errors.QueryCanceled):
