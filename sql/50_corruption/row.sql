@@ -1,6 +1,7 @@
 --
 -- _row_shape(relation), _primary_key(relation), _row_identity(relation, image),
--- _find_row(relation, image), _replace_row(relation, victim, image)
+-- _find_row(relation, image), _replace_row(relation, victim, image),
+-- _carry_change(relation, before, after, onto)
 --
 -- A row image is the whole row as text.  Who calls these pins the settings that
 -- output depends on (DateStyle and so on), so that equal rows have equal images.
@@ -128,3 +129,36 @@ END;
 $function$;
 COMMENT ON FUNCTION @extschema@._replace_row(regclass, tid, text) IS
     'Writes an image over a row; inserts it where there is no victim, deletes where no image.';
+
+CREATE FUNCTION @extschema@._carry_change(
+    relation regclass, before text, after text, onto text)
+RETURNS text
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_image text;
+BEGIN
+    IF after IS NULL OR onto IS NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT (ROW(%2$s)::%1$s)::text'
+                   '  FROM (SELECT $1::%1$s AS old, $2::%1$s AS new, $3::%1$s AS onto OFFSET 0) AS i',
+                   relation,
+                   (SELECT string_agg(format('CASE WHEN (i.old).%1$I::text'
+                                             ' IS DISTINCT FROM (i.new).%1$I::text'
+                                             ' THEN (i.new).%1$I ELSE (i.onto).%1$I END',
+                                             a.attname),
+                                      ', ' ORDER BY a.attnum)
+                      FROM pg_catalog.pg_attribute AS a
+                     WHERE a.attrelid = relation
+                       AND a.attnum > 0
+                       AND NOT a.attisdropped))
+       INTO v_image
+      USING before, after, onto;
+    RETURN v_image;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._carry_change(regclass, text, text, text) IS
+    'Makes of a row what a change made of another image of it; NULL where either is no row.';
