@@ -18,6 +18,9 @@ from shop import SCOPE, Shop, order, place
 
 BEFORE = "pggit.commits.insert.before"
 SEATS = 8
+ALONE = """
+SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' HAVING count(*) = 1
+"""
 Crowd = tuple[Cluster, ExitStack, Shop]
 
 
@@ -66,10 +69,11 @@ def test_a_commit_that_fails_gives_its_connection_back(
 
 @pytest.fixture
 def crowded(fresh_cluster: Callable[..., Cluster]) -> Iterator[Crowd]:
-    """A server that has no seat left, whoever leaves by the stack, and the shop in it."""
+    """A server that has no seat left, the crowd in it, which may leave, and the shop."""
     cluster = fresh_cluster(settings={"max_connections": str(SEATS)})
     with cluster.connect("pggit", autocommit=True) as conn, ExitStack() as crowd:
         shop = Shop(conn)
+        shop.wait_for(ALONE)  # and not for whoever made the database
         for _ in range(SEATS - 1):
             crowd.enter_context(cluster.connect("pggit"))
         yield cluster, crowd, shop
@@ -87,7 +91,7 @@ def test_a_server_that_is_full_lets_nobody_in_and_harms_nobody(
     assert " 53300 " in cluster.log
     assert not caught.value.connection_invalidated
     assert shop.stored("a chair") == (0, 0)
-    crowd.close()
+    _leave(crowd, shop)
     order(engine, "a chair")
     assert shop.stored("a chair") == (1, 1)
 
@@ -111,7 +115,7 @@ def test_whoever_has_a_connection_goes_on_in_a_full_server(
     make_engine: Callable[..., Engine], crowded: Crowd
 ) -> None:
     cluster, crowd, shop = crowded
-    crowd.close()
+    _leave(crowd, shop)
     engine = make_engine(cluster.dsn("pggit"), pool_size=1)
     with Session(engine) as session, ExitStack() as more:
         place(session, "a chair")
@@ -119,6 +123,12 @@ def test_whoever_has_a_connection_goes_on_in_a_full_server(
             _fill(cluster, more)
         session.commit()
     assert shop.stored("a chair") == (1, 1)
+
+
+def _leave(crowd: ExitStack, shop: Shop) -> None:
+    """Have everybody leave, and wait until the server has noticed."""
+    crowd.close()
+    shop.wait_for(ALONE)
 
 
 def _fill(cluster: Cluster, crowd: ExitStack) -> None:
