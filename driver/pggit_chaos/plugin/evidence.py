@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
     from pggit_chaos.rows import Finding
 
-__all__ = ["describe", "describe_armed", "describe_finding", "new_findings", "sound_checks"]
+__all__ = ["describe", "describe_armed", "describe_findings", "new_findings", "sound_checks"]
 
 # A test may have left a lock behind, or a server that is busy.
 _PATIENCE = "-c lock_timeout=1s -c statement_timeout=30s"
 _LOCK_NOT_AVAILABLE = "55P03"
+_SHOWN = 10  # findings; one cause may have very many
 
 _VIEWS = {
     "armed still:": (
@@ -58,7 +59,7 @@ def describe(experiment: Experiment) -> str:
             for heading, (query, line) in _VIEWS.items():
                 rows = conn.execute(query).fetchall()
                 lines += [heading, *_indented(line.format(*row) for row in rows)]
-        lines += ["fsck:", *_indented(map(describe_finding, new_findings(experiment)))]
+        lines += ["fsck:", *_indented(describe_findings(new_findings(experiment)))]
     except ChaosError as error:
         lines.append(f"the rest could not be read: {error}")
     return "\n".join(lines)
@@ -73,12 +74,14 @@ def describe_armed(armed: Armed) -> str:
     return what + f"hit {counts[0]}, fired {counts[1]}"
 
 
-def describe_finding(finding: Finding) -> str:
-    """Say what a check found, in a line."""
-    return (
-        f"{finding.severity} {finding.check_id} {finding.relation} {finding.row_identity}: "
-        f"{finding.message}"
-    )
+def describe_findings(findings: Sequence[Finding]) -> list[str]:
+    """Say what the checks found, a line each; of many only the first."""
+    lines = [
+        f"{each.severity} {each.check_id} {each.relation} {each.row_identity}: {each.message}"
+        for each in findings[:_SHOWN]
+    ]
+    more = len(findings) - len(lines)
+    return [*lines, f"and {more} more"] if more else lines
 
 
 def new_findings(experiment: Experiment) -> list[Finding]:

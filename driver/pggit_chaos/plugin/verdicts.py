@@ -75,7 +75,7 @@ def _judge(item: pytest.Item, experiment: Experiment) -> None:
         sound = evidence.sound_checks(experiment)
         left = [each for each in left if each.check_id in sound]
     if left:
-        lines = [f"  {evidence.describe_finding(finding)}" for finding in left]
+        lines = [f"  {line}" for line in evidence.describe_findings(left)]
         reason = "the test left what fsck finds (mark it may_leave_findings if it should):"
         pytest.fail("\n".join([reason, *lines]), pytrace=False)
 
