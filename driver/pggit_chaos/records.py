@@ -47,6 +47,17 @@ SELECT h.change_type::text AS change, h.old_version, h.new_version, h.commit_has
                           AND o.branch_name = %(branch)s)
  ORDER BY h.id
 """
+# PostgreSQL lists no setting that it does not know, so it has to be asked by name.
+_SETTINGS = r"""
+SELECT s.name, current_setting(s.name, true)
+  FROM (SELECT DISTINCT m.part[1] AS name
+          FROM pg_catalog.pg_proc AS p
+          JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+         CROSS JOIN LATERAL regexp_matches(p.prosrc, $$'(pggit\w*\.\w+)'$$, 'g') AS m(part)
+         WHERE n.nspname ~ '^pggit') AS s
+ WHERE s.name !~ '^pggit_chaos'
+   AND current_setting(s.name, true) IS NOT NULL
+"""
 # An INDEX of a partition comes without a command of its own, and a COLUMN row
 # stays when its table goes: neither is compared.
 _DRIFT = """
@@ -169,6 +180,10 @@ class Records:
     def history(self, name: str, *, branch: str = "main") -> list[Change]:
         """Return the history of an object, by its full name, the oldest change first."""
         return self._rows(Change, _HISTORY, name=name, branch=branch)
+
+    def settings(self) -> dict[str, str]:
+        """Return those of pgGit's own settings that this session has set."""
+        return dict(self.conn.execute(_SETTINGS).fetchall())
 
     def drift(self, *, branch: str = "main", schema: str = "public") -> list[str]:
         """Return where the records of a schema and PostgreSQL's catalogue differ."""

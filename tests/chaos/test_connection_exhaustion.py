@@ -254,6 +254,7 @@ class TestFootprint:
         for what, query in _LEFTOVERS.items():
             left = pggit.conn.execute(query.encode()).fetchall()
             assert not left, f"after {self.TIMES} times {operation} there are {what}: {left}"
+        assert "public.base" in Records(pggit.conn).active()
 
 
 _LEFTOVERS = {

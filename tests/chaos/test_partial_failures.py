@@ -145,13 +145,15 @@ class TestScripts:
     ) -> None:
         """Promise: of statements that are sent together none stays if the last one fails."""
         before = chaos_injector.snapshot()
+        script = (
+            "CREATE TABLE public.first (id integer); CREATE TABLE public.second (id integer);"
+            " SELECT 1 / {}"
+        )
         with pytest.raises(errors.DivisionByZero):
-            pggit.conn.execute(
-                "CREATE TABLE public.first (id integer);"
-                " CREATE TABLE public.second (id integer);"
-                " SELECT 1 / 0"
-            )
+            pggit.conn.execute(script.format(0).encode())
         assert before.changes(chaos_injector.snapshot()) == []
+        pggit.conn.execute(script.format(1).encode())
+        assert Records(pggit.conn).active() == {"public.first", "public.second"}
 
     def test_a_script_of_many_transactions_keeps_what_was_done(self, pggit: Target) -> None:
         """Promise: each statement that succeeded is recorded, and that one which failed is not."""

@@ -411,9 +411,6 @@ def _diverge(target: Target) -> None:
 
 
 def _settings(conn: Connection) -> dict[str, str]:
-    """Return what can be set, and the branch that the session is on, which nobody lists."""
-    rows = conn.execute(
-        "SELECT name, setting FROM pg_settings UNION ALL"
-        " SELECT 'pggit.current_branch', current_setting('pggit.current_branch', true)"
-    )
-    return dict(rows.fetchall())
+    """Return what can be set: what PostgreSQL knows, and what pgGit has made up."""
+    known = dict(conn.execute("SELECT name, setting FROM pg_settings").fetchall())
+    return known | Records(conn).settings()
