@@ -27,10 +27,14 @@ _PASSED, _FAILED = 0, 1  # pytest's exit statuses for a run that came to its end
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A run that is to be: what it is called, and its arguments for pytest."""
+    """A run that is to be: what it is called, and its arguments for pytest.
+
+    By default it is of the suite; ``command`` runs pytest on other tests.
+    """
 
     label: str
     arguments: tuple[str, ...] = ()
+    command: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +72,7 @@ def _run(plan: Plan, started: Callable[[subprocess.Popen[bytes]], None]) -> Run:
         began = time.monotonic()
         with said.open("wb") as output:
             process = subprocess.Popen(
-                [*_command(), *plan.arguments, "--chaos-journal", str(written)],
+                [*(plan.command or _command()), *plan.arguments, "--chaos-journal", str(written)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
