@@ -31,9 +31,6 @@ BEGIN
     END IF;
     PERFORM @extschema@._require_replica_role();
     PERFORM @extschema@._heal(corruption_id);
-    UPDATE @extschema@._corruption AS c
-       SET healed_at = statement_timestamp()
-     WHERE c.corruption_id = heal.corruption_id;
     RETURN true;
 END;
 $function$;
@@ -103,10 +100,13 @@ BEGIN
             PERFORM @extschema@._refuse_to_heal(v_image, v_problem);
         END IF;
     END LOOP;
+    UPDATE @extschema@._corruption AS c
+       SET healed_at = statement_timestamp()
+     WHERE c.corruption_id = _heal.corruption_id;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._heal(bigint) IS
-    'Puts back what a corruption damaged, last step first.';
+    'Puts back what a corruption damaged, last step first, and marks it healed.';
 
 CREATE FUNCTION @extschema@._heal_row(image @extschema@._corruption_image)
 RETURNS text
@@ -261,6 +261,9 @@ BEGIN
     v_problem := @extschema@._heal_object(image);
     DELETE FROM @extschema@._corruption_image AS i
      WHERE i.corruption_id = v_later.corruption_id;
+    UPDATE @extschema@._corruption AS c
+       SET healed_at = NULL
+     WHERE c.corruption_id = v_later.corruption_id;
     PERFORM @extschema@._corrupt_objects(v_later.corruption_id, v_kind,
                                          @extschema@._pick(v_later.seed, v_later.kind));
     IF NOT EXISTS (SELECT

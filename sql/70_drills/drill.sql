@@ -1,12 +1,12 @@
 --
 -- drill(kind, seed), drill_all(category, seed)
 --
--- Corrupt, see that fsck() finds it and finds nothing else, heal, see that
+-- Corrupt, see that the checks find it and find nothing else, heal, see that
 -- nothing remains.  Whatever comes of it is rolled back, and so the database is
 -- left as it was even where a corruption could not be healed.  What was wrong
--- before does not count.  Writes: nothing that stays.  Locks: those of corrupt()
--- and heal(), until the kind is drilled.
--- Calls: _drill, _corrupt, _heal, fsck, state_digest.
+-- before does not count, nor whether it was accepted.  Writes: nothing that stays.
+-- Locks: those of corrupt() and heal(), until the kind is drilled.
+-- Calls: _drill, _corrupt, _heal, _check_findings, state_digest.
 --
 CREATE FUNCTION @extschema@.drill(kind text, seed bigint DEFAULT 0)
 RETURNS TABLE (
@@ -45,7 +45,7 @@ BEGIN
     PERFORM @extschema@._require_pggit();
     PERFORM @extschema@._require_replica_role();
     PERFORM @extschema@._require_category(category);
-    v_findings := @extschema@._findings();
+    v_findings := @extschema@._findings(NULL);
     v_digest := @extschema@.state_digest();
     FOR v_kind IN
         SELECT k.*
@@ -70,7 +70,8 @@ COMMENT ON FUNCTION @extschema@.drill_all(text, bigint) IS
 
 --
 -- _drill_named(name, seed), _drill(kind, seed, findings, digest),
--- _drill_heals(corruption_id), _findings(), _require_category(category)
+-- _heals_exactly(corruptions, findings, digest), _checks_of(kind), _findings(checks),
+-- _spoken(findings, known), _require_category(category)
 --
 -- PL/pgSQL does not allow an argument and a column of one name, as drill() has
 -- them.  The findings and the digest are those of the database as it stands.
@@ -86,16 +87,20 @@ RETURNS TABLE (
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_kind @extschema@._corruption_kind;
 BEGIN
     PERFORM @extschema@._require_enabled();
     PERFORM @extschema@._require_value(name, 'kind');
     PERFORM @extschema@._require_value(seed, 'seed');
     PERFORM @extschema@._require_pggit();
     PERFORM @extschema@._require_replica_role();
+    v_kind := @extschema@._corruption_kind_named(name);
     RETURN QUERY
         SELECT d.*
-          FROM @extschema@._drill(@extschema@._corruption_kind_named(name), seed,
-                                  @extschema@._findings(), @extschema@.state_digest()) AS d;
+          FROM @extschema@._drill(v_kind, seed,
+                                  @extschema@._findings(@extschema@._checks_of(v_kind)),
+                                  @extschema@.state_digest()) AS d;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._drill_named(text, bigint) IS
@@ -121,15 +126,10 @@ BEGIN
     kind := corruption_kind.kind;
     BEGIN
         v_id := @extschema@._corrupt(corruption_kind, seed);
-        SELECT array_agg(DISTINCT n.finding ->> 'check_id')
-          INTO v_spoke
-          FROM (SELECT jsonb_array_elements(@extschema@._findings())
-                EXCEPT
-                SELECT jsonb_array_elements(findings)) AS n(finding);
-        -- One statement each: the second needs a snapshot from after the first.
-        healed := @extschema@._drill_heals(v_id);
-        healed := healed AND @extschema@._findings() = findings
-                         AND @extschema@.state_digest() = digest;
+        v_spoke := @extschema@._spoken(
+            @extschema@._findings(@extschema@._checks_of(corruption_kind)), findings);
+        healed := @extschema@._heals_exactly(
+            ARRAY[v_id], CASE WHEN corruption_kind.method = 'statement' THEN findings END, digest);
         RAISE EXCEPTION 'the drill of "%" is over', kind USING ERRCODE = 'PC099';
     EXCEPTION
         WHEN SQLSTATE 'PC099' THEN
@@ -151,23 +151,56 @@ $function$;
 COMMENT ON FUNCTION @extschema@._drill(@extschema@._corruption_kind, bigint, jsonb, text) IS
     'Drills one kind against the findings and the digest from before, and rolls it back.';
 
-CREATE FUNCTION @extschema@._drill_heals(corruption_id bigint)
+CREATE FUNCTION @extschema@._heals_exactly(corruptions bigint[], findings jsonb, digest text)
 RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    v_id    bigint;
+    v_exact boolean;
 BEGIN
-    PERFORM @extschema@._heal(corruption_id);
-    RETURN true;
+    FOREACH v_id IN ARRAY corruptions LOOP
+        PERFORM @extschema@._heal(v_id);
+    END LOOP;
+    -- The digest covers every row and definition of pgGit: where it is as before, so
+    -- are the findings.  Definitions outside of pgGit's schemas it does not cover.
+    v_exact := @extschema@.state_digest() = digest
+               AND (findings IS NULL OR @extschema@._findings(NULL) = findings);
+    RAISE EXCEPTION 'the drill is over' USING ERRCODE = 'PC099';
 EXCEPTION
+    WHEN SQLSTATE 'PC099' THEN
+        RETURN v_exact;
     WHEN SQLSTATE 'PC005' THEN
         RETURN false;
 END;
 $function$;
-COMMENT ON FUNCTION @extschema@._drill_heals(bigint) IS
-    'Heals a corruption and answers whether its images fitted.';
+COMMENT ON FUNCTION @extschema@._heals_exactly(bigint[], jsonb, text) IS
+    'Heals corruptions in that order, answers whether all is as it was, and takes it back.';
 
-CREATE FUNCTION @extschema@._findings()
+CREATE FUNCTION @extschema@._checks_of(kind @extschema@._corruption_kind)
+RETURNS text[]
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    -- A check tells which tables it reads; none: it reads the catalogue.  What only
+    -- changes rows of one table can change the findings of those alone that read it.
+    SELECT CASE WHEN kind.relation IS NOT NULL THEN
+               ARRAY(SELECT c.check_id
+                       FROM @extschema@._integrity_check AS c
+                      WHERE @extschema@._has(c.requires)
+                        AND (c.requires = '{}'
+                             OR EXISTS (SELECT
+                                          FROM unnest(c.requires) AS r(name)
+                                         WHERE r.name = kind.relation
+                                            OR starts_with(r.name, kind.relation || '.'))))
+           END;
+$function$;
+COMMENT ON FUNCTION @extschema@._checks_of(@extschema@._corruption_kind) IS
+    'Names the checks whose findings a kind of corruption may change; NULL: any check''s.';
+
+CREATE FUNCTION @extschema@._findings(checks text[])
 RETURNS jsonb
 LANGUAGE sql
 STABLE
@@ -177,10 +210,24 @@ AS $function$
                                                  'relation', f.relation,
                                                  'row_identity', f.row_identity,
                                                  'message', f.message)), '[]')
-      FROM @extschema@._check_findings(NULL, 'info', true) AS f;
+      FROM @extschema@._check_findings(checks, 'info', true) AS f;
 $function$;
-COMMENT ON FUNCTION @extschema@._findings() IS
-    'Holds all findings in the order of fsck(), accepted ones too, to be compared.';
+COMMENT ON FUNCTION @extschema@._findings(text[]) IS
+    'Holds what these checks find, all where NULL, accepted findings too, to be compared.';
+
+CREATE FUNCTION @extschema@._spoken(findings jsonb, known jsonb)
+RETURNS text[]
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT array_agg(DISTINCT n.finding ->> 'check_id')
+      FROM (SELECT jsonb_array_elements(findings)
+            EXCEPT
+            SELECT jsonb_array_elements(known)) AS n(finding);
+$function$;
+COMMENT ON FUNCTION @extschema@._spoken(jsonb, jsonb) IS
+    'Names the checks that have findings which are not known yet.';
 
 CREATE FUNCTION @extschema@._require_category(category text)
 RETURNS void

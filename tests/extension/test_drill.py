@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import random
+
 import psycopg
 import pytest
 
@@ -22,6 +26,14 @@ def drill(conn, kind, seed=0):
     return conn.execute(
         "SELECT detected, detected_by, unrelated, healed FROM pggit_chaos.drill(%s, %s)",
         [kind, seed],
+    ).fetchone()
+
+
+def drill_pair(conn, kind, other, seed=0):
+    """Return detected, detected_by, unrelated, healed."""
+    return conn.execute(
+        "SELECT detected, detected_by, unrelated, healed  FROM pggit_chaos.drill_pair(%s, %s, %s)",
+        [kind, other, seed],
     ).fetchone()
 
 
@@ -139,6 +151,25 @@ def test_a_corruption_that_is_not_undone_exactly_is_not_called_healed(meddled):
         ("drill('history_gap')", "PC004", 'there is nothing to corrupt by "history_gap"'),
         ("drill_all('no such')", "42704", 'category "no such" of corruption does not exist'),
         ("drill_all(seed => NULL)", "22004", 'argument "seed" must not be null'),
+        ("drill_pair(NULL, 'history_gap')", "22004", 'argument "kind" must not be null'),
+        ("drill_pair('history_gap', NULL)", "22004", 'argument "other" must not be null'),
+        (
+            "drill_pair('branch_main_renamed', 'no_such_kind')",
+            "42704",
+            'corruption kind "no_such_kind" does not exist',
+        ),
+        (
+            "drill_pair('branch_main_deleted', 'branch_main_renamed')",
+            "PC004",
+            'there is nothing to corrupt by "branch_main_renamed"',
+        ),
+        (
+            "drill_pair('branch_main_retired', 'branch_main_renamed')",
+            "PC004",
+            'there is nothing else to corrupt by "branch_main_renamed"',
+        ),
+        ("drill_pairs('no such')", "42704", 'category "no such" of corruption does not exist'),
+        ("drill_pairs(seed => NULL)", "22004", 'argument "seed" must not be null'),
     ],
 )
 def test_misuse_says_what_is_wrong(conn, statement, sqlstate, message):
@@ -175,3 +206,115 @@ def test_hooks_change_no_drill_and_no_drill_wakes_a_fault(used):
     assert [row for row in rows if row[1] is not True or row[3] or row[4] is not True] == []
     assert fingerprint(used) == before
     assert used.execute("SELECT * FROM pggit_chaos.hooks_intact()").fetchall() == []
+
+
+# -- two at once
+
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+SAMPLE = 30
+
+
+@pytest.mark.one_version
+def test_two_corruptions_at_once_are_both_detected_and_healed_in_both_orders(used):
+    pairs = list(itertools.combinations(sorted(dict(kinds(used))), 2))
+    chosen = pairs if NIGHTLY else random.Random(1).sample(pairs, SAMPLE)
+    before = fingerprint(used)
+    verdicts, failed = 0, []
+    for kind, other in chosen:
+        try:
+            row = drill_pair(used, kind, other)
+        except psycopg.DatabaseError as error:
+            assert error.sqlstate == "PC004", error  # noqa: PT017 only then is it no failure
+            continue
+        verdicts += 1
+        if row[0] is not True or row[2] != [] or row[3] is not True:
+            failed.append((kind, other, *row))
+    assert failed == []
+    assert verdicts > 0.9 * len(chosen)
+    assert fingerprint(used) == before
+
+
+def test_all_pairs_of_a_category_are_drilled_once(used):
+    rows = used.execute(
+        "SELECT kind, other, detected, unrelated, healed FROM pggit_chaos.drill_pairs('sequence')"
+    ).fetchall()
+    sequences = used.execute(
+        "SELECT kind FROM pggit_chaos.corruption_kind WHERE category = 'sequence' AND applies"
+    ).fetchall()
+    expected = itertools.combinations(sorted(kind for (kind,) in sequences), 2)
+    assert rows == [(*pair, True, [], True) for pair in expected]
+
+
+def test_what_has_no_two_victims_gets_a_row_of_nulls(used):
+    rows = {
+        row[:2]: row[2:]
+        for row in used.execute(
+            "SELECT kind, other, detected, detected_by, unrelated, healed"
+            "  FROM pggit_chaos.drill_pairs('dependency')"
+        ).fetchall()
+    }
+    assert rows[("dependency_cycle", "dependency_dangling")][0] is True
+    used.execute("DELETE FROM pggit.dependencies")
+    assert used.execute(
+        "SELECT kind, other, detected, detected_by, unrelated, healed"
+        "  FROM pggit_chaos.drill_pairs('dependency')"
+    ).fetchall() == [(*pair, None, None, None, None) for pair in rows]
+
+
+def test_a_check_that_two_kinds_share_must_speak_of_both(used):
+    kind, other = "trinity_forged", "trinity_malformed"
+    used.execute(
+        "UPDATE pggit_chaos._corruption_kind SET detected_by = '{commit_tree_hash_malformed}'"
+        " WHERE kind = ANY (%s)",
+        [["commit_tree_hash_garbled", other]],
+    )
+    assert drill_pair(used, kind, "commit_tree_hash_garbled")[0] is True
+    assert drill_pair(used, "commit_tree_hash_garbled", other)[0] is False
+
+
+def test_a_corruption_of_a_pair_that_is_not_undone_exactly_is_not_called_healed(meddled):
+    assert drill_pair(meddled, "commit_parent_dangling", "branch_main_retired")[3] is False
+
+
+# -- what a drill need not run
+
+
+def relations(plan):
+    """Yield the schema and the name of each relation that a plan reads."""
+    if "Relation Name" in plan:
+        yield plan["Schema"], plan["Relation Name"]
+    for part in plan.get("Plans", []):
+        yield from relations(part)
+
+
+def test_each_check_names_the_tables_that_it_reads(used):
+    used.execute("SET enable_nestloop = off")
+    undeclared = []
+    checks = used.execute("""
+        SELECT c.check_id, c.requires, c.query FROM pggit_chaos._integrity_check AS c
+         WHERE c.requires <> '{}' AND pggit_chaos._has(c.requires)
+    """).fetchall()
+    assert len(checks) > 40
+    for check, requires, query in checks:
+        (plan,) = used.execute("EXPLAIN (FORMAT JSON, VERBOSE) " + query).fetchone()
+        read = {
+            f"{schema}.{name}"
+            for schema, name in relations(plan[0]["Plan"])
+            if schema.startswith("pggit")
+        }
+        declared = {".".join(name.split(".")[:2]) for name in requires}
+        undeclared += [(check, name) for name in sorted(read - declared)]
+    assert undeclared == []
+
+
+def test_a_check_without_tables_of_its_own_reads_the_catalogue_and_is_always_run(used):
+    (checks,) = used.execute("""
+        SELECT pggit_chaos._checks_of(k) FROM pggit_chaos._corruption_kind AS k
+         WHERE k.kind = 'history_gap'
+    """).fetchone()
+    assert {"history_version_gap", "sequence_behind", "trigger_disabled"} <= set(checks)
+    assert "commit_parent_missing" not in checks
+    assert used.execute("""
+        SELECT pggit_chaos._checks_of(k) FROM pggit_chaos._corruption_kind AS k
+         WHERE k.kind = 'trigger_disabled'
+    """).fetchone() == (None,)
