@@ -11,6 +11,7 @@ import pytest
 from pggit_chaos.plugin import levels, options
 
 pytest_plugins = (
+    "pggit_chaos.plugin.comparison",
     "pggit_chaos.plugin.fixtures",
     "pggit_chaos.plugin.coroutines",
     "pggit_chaos.plugin.tap_files",

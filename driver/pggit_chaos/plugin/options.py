@@ -45,7 +45,8 @@ def add(parser: pytest.Parser) -> None:
     group.addoption(
         "--chaos-sabotage",
         metavar="NAME|all|FILE.sql",
-        help="put one bug into the reference target: the tests must notice",
+        help="put one bug into the reference target: the tests must notice; all: each in turn, "
+        "and a table of who noticed",
     )
     group.addoption(
         "--chaos-null",
