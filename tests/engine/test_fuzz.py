@@ -191,7 +191,9 @@ def fuzzed(cluster, database):
 
 
 def state(conn: psycopg.Connection[Any]) -> Any:
-    return conn.execute(STATE).fetchone()
+    with conn.transaction():
+        conn.execute("SET LOCAL statement_timeout = 0")  # that is for what is tried
+        return conn.execute(STATE).fetchone()
 
 
 @pytest.mark.one_version

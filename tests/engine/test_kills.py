@@ -26,7 +26,7 @@ from pggit_chaos.target import Target
 from servers.fleet import SETTINGS, Fleet
 
 DATABASE = "killing_ground"
-PATIENCE = 60.0
+PATIENCE = 120.0  # seconds; a session whose driver is gone ends its statement first
 WHO = ("driver", "session", "server")
 
 # Sequences move at once and for everybody: they tell how far the victim has come.
