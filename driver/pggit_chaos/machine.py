@@ -23,7 +23,7 @@ from pggit_chaos import extension, strategies
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.model import ROOT
 from pggit_chaos.oracle import departures, observe, perform
-from pggit_chaos.plans import FaultPlan, Operation
+from pggit_chaos.plans import AddColumn, FaultPlan, Operation, SwitchBranch
 from pggit_chaos.target import Target
 
 if TYPE_CHECKING:
@@ -130,6 +130,20 @@ class PgGitMachine(RuleBasedStateMachine):
         with self.conn.transaction():
             perform(self.target, operation)
         self.model.apply(operation)
+
+    @precondition(lambda self: self.model.shared)
+    @rule(data=st.data())
+    def diverge(self, data: st.DataObject) -> None:
+        """Change one table on two branches, so that the next merge meets a conflict."""
+        source, target, table = data.draw(st.sampled_from(self.model.shared), label="shared")
+        for branch in (source, target):
+            for operation in (
+                SwitchBranch(branch=branch),
+                AddColumn(table=table, column=f"new{self.model.age}"),
+            ):
+                with self.conn.transaction():
+                    perform(self.target, operation)
+                self.model.apply(operation)
 
     @rule(data=st.data())
     def undo(self, data: st.DataObject) -> None:

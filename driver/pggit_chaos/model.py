@@ -136,6 +136,17 @@ class Model:
             if table not in branched and self._has(self.current, table) is not None
         ]
 
+    @property
+    def shared(self) -> list[tuple[str, str, str]]:
+        """Branches that can be merged, and a table that exists and that both know."""
+        branched = {table for _, table in self.copies}
+        return [
+            (source, target, table)
+            for source, target in self.pairs
+            for table in self.tables
+            if table not in branched and self._has(source, table) and self._has(target, table)
+        ]
+
     # -- how it comes about ----------------------------------------------
 
     def _has(self, branch: str, table: str) -> Columns | None:

@@ -280,21 +280,32 @@ def operations(model: Model) -> st.SearchStrategy[Operation]:
     possible = dict(_possible(model))
     # A kind has its place whether or not it is possible, so that leaving out what
     # was done before leaves the rest as it is.
-    kind = st.sampled_from(_KINDS)
-    return kind.flatmap(lambda kind: possible.get(kind, possible[Commit]))
+    return st.sampled_from(_KINDS).flatmap(
+        lambda kind: possible.get(kind, possible[_GROUND_OF.get(kind, CreateTable)])
+    )
 
 
+# Two branches have to change one table before a merge has something to decide.
 _KINDS: tuple[type[Operation], ...] = (
     Commit,
     CreateTable,
     CreateBranch,
     SwitchBranch,
+    SwitchBranch,
     AddColumn,
+    AddColumn,
+    AddColumn,
+    Merge,
     Merge,
     DropTable,
     DeleteBranch,
     BranchData,
 )
+# What is done instead, where there is nothing yet to do it with; else a table is made.
+_GROUND_OF: dict[type[Operation], type[Operation]] = {
+    Merge: CreateBranch,
+    DeleteBranch: CreateBranch,
+}
 
 
 def _possible(model: Model) -> Iterator[tuple[type[Operation], st.SearchStrategy[Operation]]]:

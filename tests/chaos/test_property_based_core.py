@@ -17,7 +17,19 @@ from pggit_chaos.chaos import Chaos
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.errors import NotApplicableError
 from pggit_chaos.oracle import departures, observe, perform, refused, value
-from pggit_chaos.plans import Commit, FaultPlan, Operation, Part, Version
+from pggit_chaos.plans import (
+    AddColumn,
+    Commit,
+    CreateBranch,
+    CreateTable,
+    DeleteBranch,
+    FaultPlan,
+    Merge,
+    Operation,
+    Part,
+    SwitchBranch,
+    Version,
+)
 from pggit_chaos.target import Target
 
 pytestmark = [pytest.mark.chaos, pytest.mark.property]
@@ -30,6 +42,16 @@ COMMITS = "SELECT count(*) FROM ONLY pggit.commits"
 BRANCHES = "SELECT array_agg(b.name ORDER BY b.name) FROM ONLY pggit.branches AS b"
 HEAD = "SELECT b.head_commit_hash FROM ONLY pggit.branches AS b WHERE b.name = %s"
 TRINITY_ID = r"^\d{20}-\d{6,}-[0-9a-f]{8}$"
+
+# One table, changed on two branches: a merge of them meets a conflict.
+DIVERGED: list[Operation] = [
+    CreateTable(table="shared"),
+    CreateBranch(branch="side", parent="main"),
+    SwitchBranch(branch="side"),
+    AddColumn(table="shared", column="there"),
+    SwitchBranch(branch="main"),
+    AddColumn(table="shared", column="here"),
+]
 
 
 @contextmanager
@@ -369,6 +391,17 @@ class TestHashes:
 
 class TestSequences:
     @given(strategies.operation_sequences(min_size=1, max_size=8))
+    @example([*DIVERGED, Merge(source="side", target="main")])
+    @example([*DIVERGED, Merge(source="main", target="side")])
+    @example(
+        [
+            *DIVERGED[:4],
+            Merge(source="side", target="main"),
+            Commit(branch="main", message="after the merge"),
+            Merge(source="main", target="side"),
+            DeleteBranch(branch="side"),
+        ]
+    )
     def test_ordinary_work_does_what_the_model_says(
         self, pggit: Target, operations: list[Operation]
     ) -> None:
