@@ -43,13 +43,14 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
-def progress(items: Iterable[Item], *, what: str) -> Iterator[Item]:
-    """Yield the items, with a bar that shows how far this is."""
+def progress(items: Iterable[Item], *, what: str, total: int | None = None) -> Iterator[Item]:
+    """Yield the items, with a bar that shows how far this is; ``total`` where they cannot tell."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    total = len(items) if isinstance(items, Sized) else None
+    if isinstance(items, Sized):
+        total = len(items)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         yield from bar.track(items, total=total, description=what)

@@ -1,0 +1,430 @@
+"""The hunt for bugs of a pgGit: sweeps, ordinary work, and a script for each thing that is wrong.
+
+Everything happens in copies of one pristine database on a throwaway server.  What
+has one cause is one bug: an outcome at one place, a check that speaks after one
+operation, an operation that fails with one error.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pggit_chaos import drills, extension, reproduction, sweeps
+from pggit_chaos.listing import Listing, Record
+from pggit_chaos.recording import Recorder, Step, connect
+from pggit_chaos.rows import Drill, Finding, Outcome, TraceHit
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pggit_chaos.chaos import Chaos
+    from pggit_chaos.cluster import Cluster
+    from pggit_chaos.operations import Operation
+
+__all__ = ["Bug", "Hunt", "as_listing"]
+
+WORKLOAD_STEPS: Final = 40
+
+_COLUMNS = ("name", "symptom", "place", "operation", "script", "detail")
+_FUNCTION = re.compile(r"^PL/pgSQL function (?P<name>.+\)) line \d+ at", re.MULTILINE)
+# Names that the workload makes: what is left of a step is its operation.
+_MADE = re.compile(r"(\b(to|of|on) )?(\S*chaos[_/]\S+|\bmain\b)")
+_HANDLERS = """
+SELECT p.oid::pg_catalog.regprocedure::text
+  FROM pg_catalog.pg_proc AS p
+ WHERE p.prosrc ~* '\\mexception\\s+when\\M'
+"""
+_SEQUENCES = """
+SELECT array_agg(format('%I.%I', s.schemaname, s.sequencename)),
+       array_agg(COALESCE(s.last_value, s.start_value)), array_agg(s.last_value IS NOT NULL)
+  FROM pg_catalog.pg_sequences AS s
+"""
+_SET_SEQUENCES = """
+SELECT setval(s.name::regclass, s.value, s.is_called)
+  FROM unnest(%s::text[], %s::bigint[], %s::boolean[]) AS s(name, value, is_called)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bug:
+    """One thing that is wrong, and the text of the script that shows it."""
+
+    symptom: str
+    """An outcome of a sweep, or ``finding``, or ``fails``."""
+    place: str
+    """Where to look: the function that catches or is struck, the check, the error."""
+    operation: str
+    text: str
+    detail: str | None = None
+
+    @property
+    def cause(self) -> tuple[str, str]:
+        """What makes it the same bug as another."""
+        return self.symptom, self.place
+
+    @property
+    def name(self) -> str:
+        """The name of its script, without the ending."""
+        words = re.sub(r"\(.*?\)", "", f"{self.symptom} {self.place}")
+        return re.sub(r"[^A-Za-z0-9_.]+", "-", words).strip("-")
+
+
+class Hunt:
+    """Looks for bugs in copies of a database, which nobody may be connected to."""
+
+    def __init__(
+        self, cluster: Cluster, pristine: str, *, target: str, psql: Path, directory: Path
+    ) -> None:
+        self._cluster = cluster
+        self._pristine = pristine
+        self._target = target
+        self._psql = psql
+        self._directory = directory
+        self._numbers = itertools.count(1)
+        self._causes: set[tuple[str, str]] = set()
+        self.unproven: list[Bug] = []
+        """What was seen, and not seen again when its script was run."""
+
+    def operations(self) -> list[Operation]:
+        """Return the operations that this pgGit has."""
+        from pggit_chaos.target import Target
+
+        with self._copy() as (conn, _):
+            return Target(conn).operations()
+
+    def drill(self, seed: int) -> Iterator[Drill]:
+        """Drill every kind of corruption after some work."""
+        from pggit_chaos.chaos import Chaos
+        from pggit_chaos.target import Target
+
+        with self._copy() as (conn, _):
+            Target(conn).furnish(seed, WORKLOAD_STEPS)
+            chaos = Chaos(conn)
+            for kind in drills.kinds(chaos):
+                yield drills.run(chaos, kind, seed)
+
+    def sweep(self, operations: Sequence[Operation]) -> Iterator[list[Bug]]:
+        """Sweep each operation; yield the new bugs of each, their scripts written and run."""
+        from pggit_chaos.chaos import Chaos
+
+        ground = self._record_ground()
+        with self._copy() as (conn, _):
+            chaos = Chaos(conn)
+            with sweeps.ground(chaos):
+                handlers = {name for (name,) in conn.execute(_HANDLERS)}
+                for operation in operations:
+                    found = self._sweep_one(chaos, operation, ground, handlers)
+                    yield [bug for bug in found if self._is_proven(bug)]
+
+    def work(self, seed: int) -> Iterator[list[Bug]]:
+        """Do an ordinary workload with fsck after every step; yield the new bugs of each."""
+        from pggit_chaos.chaos import Chaos
+        from pggit_chaos.target import Target
+        from pggit_chaos.workload import Workload
+
+        with self._copy(record=True) as (conn, recorder), self._beside(conn) as watcher:
+            chaos = Chaos(watcher)
+            first = chaos.fsck()
+            before = Counter(each.check_id for each in first)
+            seen = {_key(each) for each in first}
+            workload = Workload(Target(conn), seed)
+            for _ in range(WORKLOAD_STEPS):
+                known = len(recorder.steps)
+                name = workload.step()
+                for step in recorder.steps[known:]:
+                    step.name = name
+                found = self._new_findings(chaos, seen, before, recorder.steps, name)
+                found += self._new_failure(recorder.steps[known:], recorder.steps, name)
+                yield [bug for bug in found if self._is_proven(bug)]
+
+    # -- sweeps ----------------------------------------------------------
+
+    def _sweep_one(
+        self, chaos: Chaos, operation: Operation, ground: Sequence[Step], handlers: set[str]
+    ) -> Iterator[Bug]:
+        (swept,) = sweeps.run(chaos, [operation])
+        if swept.error is not None:
+            sqlstate, _, message = swept.error.partition(": ")
+            yield self._failure(
+                [*ground, Step(statements=[operation.statement])],
+                sqlstate,
+                operation.name,
+                message,
+            )
+            return
+        bad = [outcome for outcome in swept.outcomes if outcome.failure is not None]
+        if not bad:
+            return
+        trace = chaos.trace(operation.statement)
+        for outcome in bad:
+            yield self._outcome(operation, ground, outcome, trace, handlers)
+
+    def _outcome(
+        self,
+        operation: Operation,
+        ground: Sequence[Step],
+        outcome: Outcome,
+        trace: Sequence[TraceHit],
+        handlers: set[str],
+    ) -> Bug:
+        way = [
+            hit for hit in trace if hit.hit <= outcome.hit and hit.failpoint == outcome.failpoint
+        ]
+        place = _place(outcome, trace, handlers)
+        return Bug(
+            symptom=outcome.outcome,
+            place=place,
+            operation=operation.name,
+            detail=f"error {outcome.sqlstate} at {outcome.failpoint}: "
+            f"{outcome.detail or outcome.seen_sqlstate or ''}",
+            text=reproduction.of_outcome(
+                operation=operation.name,
+                statement=operation.statement,
+                ground=ground,
+                failpoint=outcome.failpoint,
+                nth=len(way),
+                sqlstate=outcome.sqlstate,
+                outcome=outcome.outcome,
+                place=place,
+                target=self._target,
+            ),
+        )
+
+    def _record_ground(self) -> list[Step]:
+        from pggit_chaos.target import Target
+
+        with self._copy(record=True) as (conn, recorder):
+            target = Target(conn)
+            _ = target.functions  # what it asks the catalogue is no part of the ground
+            recorder.steps.clear()
+            target.prepare()
+            return recorder.steps
+
+    # -- ordinary work ---------------------------------------------------
+
+    def _new_findings(
+        self,
+        chaos: Chaos,
+        seen: set[tuple[str, str]],
+        before: Counter[str],
+        steps: Sequence[Step],
+        name: str,
+    ) -> list[Bug]:
+        """Return a bug for each check that found something new, and add that to ``seen``."""
+        latest = [finding for finding in chaos.fsck() if _key(finding) not in seen]
+        new = {finding.check_id: finding for finding in reversed(latest)}
+        seen.update(map(_key, latest))
+        found = []
+        for check_id, finding in sorted(new.items()):
+            operation = _operation(name)
+            if ("finding", _speaking(check_id, operation)) not in self._causes:
+                found.append(self._finding(finding, steps, operation, before[check_id]))
+        return found
+
+    def _finding(self, finding: Finding, steps: Sequence[Step], operation: str, before: int) -> Bug:
+        def shows(conn: psycopg.Connection[Any]) -> bool:
+            return _count(conn, finding.check_id) > before
+
+        return Bug(
+            symptom="finding",
+            place=_speaking(finding.check_id, operation),
+            operation=operation,
+            detail=finding.message,
+            text=reproduction.of_finding(
+                check_id=finding.check_id,
+                message=finding.message,
+                operation=operation,
+                steps=self._fewest(steps, shows),
+                target=self._target,
+            ),
+        )
+
+    def _new_failure(self, latest: Sequence[Step], steps: Sequence[Step], name: str) -> list[Bug]:
+        failed = [step for step in latest if step.sqlstate is not None]
+        if not failed or "fails by itself" not in name:
+            return []
+        sqlstate, operation = str(failed[-1].sqlstate), name.partition(":")[0]
+        if ("fails", _failing(operation, sqlstate)) in self._causes:
+            return []
+        return [self._failure(steps[: steps.index(failed[-1]) + 1], sqlstate, operation, None)]
+
+    def _failure(
+        self, steps: Sequence[Step], sqlstate: str, operation: str, detail: str | None
+    ) -> Bug:
+        *before, failing = steps
+        fewer = self._fewest(before, lambda conn: _fails(conn, failing, sqlstate))
+        text = reproduction.of_failure(
+            sqlstate=sqlstate, operation=operation, steps=[*fewer, failing], target=self._target
+        )
+        place = _failing(operation, sqlstate)
+        return Bug(symptom="fails", place=place, operation=operation, detail=detail, text=text)
+
+    def _fewest(
+        self, steps: Sequence[Step], shows: Callable[[psycopg.Connection[Any]], bool]
+    ) -> list[Step]:
+        """Leave out steps as long as it still shows, ever smaller runs of them.
+
+        Tried within a transaction, because that is fast; where it does not show
+        there at all, no step is left out.
+        """
+        with self._copy() as (conn, _):
+            sequences = conn.execute(_SEQUENCES).fetchone()
+            kept = list(steps)
+            if not _tried(conn, kept, shows):
+                return kept
+            size = len(kept)
+            while size >= 1:
+                start = len(kept)
+                while start > 0:
+                    start = max(0, start - size)
+                    fewer = kept[:start] + kept[start + size :]
+                    conn.execute(_SET_SEQUENCES, sequences)  # no rollback takes them back
+                    if _tried(conn, fewer, shows):
+                        kept = fewer
+                size //= 2
+            return kept
+
+    # -- copies and proofs -----------------------------------------------
+
+    def _is_proven(self, bug: Bug) -> bool:
+        """Write the script of a bug that is new, and run it: only what shows again is listed."""
+        if bug.cause in self._causes:
+            return False
+        self._causes.add(bug.cause)
+        path = self._directory / f"{bug.name}.sql"
+        path.write_text(bug.text, encoding="utf-8")
+        name = self._new_copy()
+        try:
+            proven = reproduction.run(self._psql, path, self._cluster.dsn(name))
+        finally:
+            self._cluster.drop_database(name)
+        if not proven:
+            self.unproven.append(bug)
+            path.unlink()
+        return proven
+
+    def _new_copy(self) -> str:
+        name = self._cluster.create_database(f"hunt_{next(self._numbers)}", template=self._pristine)
+        with self._cluster.connect(name, autocommit=True) as conn:
+            extension.enable(conn)
+        return name
+
+    @contextmanager
+    def _copy(self, *, record: bool = False) -> Iterator[tuple[psycopg.Connection[Any], Recorder]]:
+        name = self._new_copy()
+        try:
+            if record:
+                conn, recorder = connect(self._cluster.dsn(name))
+            else:
+                conn, recorder = self._cluster.connect(name, autocommit=True), Recorder()
+            with conn:
+                conn.execute("SET TimeZone = 'UTC'")
+                recorder.steps.clear()
+                yield conn, recorder
+        finally:
+            self._cluster.drop_database(name)
+
+    @contextmanager
+    def _beside(self, conn: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+        with self._cluster.connect(conn.info.dbname, autocommit=True) as other:
+            yield other
+
+
+def as_listing(bugs: Sequence[Bug], label: str, directory: Path) -> Listing:
+    """Return the bugs as a list, each with its script."""
+    return Listing(
+        name="bugs",
+        title=f"Bugs: {label}",
+        target=label,
+        columns=_COLUMNS,
+        records=[
+            Record(
+                name=bug.name,
+                values={
+                    **{column: getattr(bug, column) for column in _COLUMNS if column != "script"},
+                    "script": str(directory / f"{bug.name}.sql"),
+                },
+                failure=f"{bug.symptom}: {bug.detail or bug.place}",
+            )
+            for bug in bugs
+        ],
+    )
+
+
+def _place(outcome: Outcome, trace: Sequence[TraceHit], handlers: set[str]) -> str:
+    """Return the innermost function on the way that catches errors, else the one struck."""
+    (stack,) = (hit.stack or "" for hit in trace if hit.hit == outcome.hit)
+    functions = [match["name"] for match in _FUNCTION.finditer(stack)]
+    catching = [name for name in functions if name in handlers]
+    return (catching or functions or [outcome.failpoint])[0]
+
+
+def _operation(name: str) -> str:
+    """Return what a step of the workload does, without the names that it does it to."""
+    return " ".join(_MADE.sub("", name.partition(":")[0]).replace(",", "").split())
+
+
+def _speaking(check_id: str, operation: str) -> str:
+    return f"{check_id} after {operation}"
+
+
+def _failing(operation: str, sqlstate: str) -> str:
+    return f"{operation} with {sqlstate}"
+
+
+def _key(finding: Finding) -> tuple[str, str]:
+    return finding.check_id, finding.row_identity
+
+
+def _tried(
+    conn: psycopg.Connection[Any],
+    steps: Sequence[Step],
+    shows: Callable[[psycopg.Connection[Any]], bool],
+) -> bool:
+    """Do steps in a transaction that is undone; answer whether it shows then."""
+    import psycopg
+
+    try:
+        with conn.transaction(force_rollback=True):
+            for step in steps:
+                _do(conn, step)
+            return shows(conn)
+    except psycopg.Error:
+        return False
+
+
+def _do(conn: psycopg.Connection[Any], step: Step) -> None:
+    import psycopg
+
+    try:
+        with conn.transaction(force_rollback=step.undone):
+            for statement in step.statements:
+                conn.execute(statement.encode())
+    except psycopg.Error:
+        if not step.undone:
+            raise
+
+
+def _count(conn: psycopg.Connection[Any], check_id: str) -> int:
+    from pggit_chaos.chaos import Chaos
+
+    return len(Chaos(conn).fsck([check_id]))
+
+
+def _fails(conn: psycopg.Connection[Any], step: Step, sqlstate: str) -> bool:
+    import psycopg
+
+    try:
+        with conn.transaction(force_rollback=True):
+            for statement in step.statements:
+                conn.execute(statement.encode())
+    except psycopg.Error as error:
+        return error.sqlstate == sqlstate
+    return False
