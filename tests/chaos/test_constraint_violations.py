@@ -311,3 +311,67 @@ class TestSchemaChanges:
         assert before.changes(chaos_injector.snapshot()) == []
         pggit.commit("main", "without one")
         assert Records(pggit.conn).messages() == ["without one"]
+
+
+class TestDeletedBranches:
+    @pytest.mark.parametrize(
+        "call",
+        [
+            pytest.param(lambda t: t.switch_branch("gone"), id="switch"),
+            pytest.param(lambda t: t.merge("gone"), id="merge"),
+            pytest.param(lambda t: t.merge("taken", "gone"), id="merge_into"),
+            pytest.param(lambda t: t.create_branch("heir", parent="gone"), id="create_branch"),
+            pytest.param(lambda t: t.create_data_branch("known", "gone"), id="create_data_branch"),
+            pytest.param(lambda t: t.delete_branch("gone"), id="delete"),
+        ],
+    )
+    def test_a_deleted_branch_is_no_branch(
+        self, ground: Target, chaos_injector: ChaosInjector, call: Callable[[Target], object]
+    ) -> None:
+        """Promise: what is deleted is not worked with; nothing but a commit brings it back."""
+        ground.create_branch("gone")
+        ground.delete_branch("gone")
+        before = chaos_injector.snapshot()
+        with pytest.raises(psycopg.Error) as refused:
+            pytest.fail(f"accepted, with the answer {call(ground)!r}")
+        assert refused.value.sqlstate in RAISED | FOREIGN_KEY | {"P0002", "42P01"}
+        changed = before.changes(chaos_injector.snapshot())
+        assert not changed, f"refused, and yet it changed {changed}"
+
+    def test_a_commit_brings_a_deleted_branch_back(self, ground: Target) -> None:
+        """Promise: a commit that is answered is on a branch that can be worked with."""
+        ground.create_branch("gone")
+        ground.delete_branch("gone")
+        ground.commit("gone", "back again")
+        branch = Records(ground.conn).branches()["gone"]
+        assert branch.status == "ACTIVE", f"the commit was stored, and its branch is {branch}"
+        ground.switch_branch("gone")
+
+    def test_a_branch_is_not_merged_into_itself(
+        self, ground: Target, chaos_injector: ChaosInjector
+    ) -> None:
+        """Promise: source and target of a merge are two branches."""
+        before = chaos_injector.snapshot()
+        with pytest.raises(psycopg.Error) as refused:
+            pytest.fail(f"accepted, with the answer {ground.merge('taken', 'taken')!r}")
+        assert refused.value.sqlstate in RAISED
+        assert not before.changes(chaos_injector.snapshot())
+
+    def test_nobody_deletes_what_others_have_copied(self, ground: Target) -> None:
+        """Promise: deleting a branch drops no table that its caller could not drop himself."""
+        conn = ground.conn
+        with conn.transaction(force_rollback=True):
+            conn.execute("CREATE ROLE chaos_stranger; GRANT USAGE ON SCHEMA pggit TO PUBLIC")
+            for what in ("TABLES", "SEQUENCES"):
+                statement = f"GRANT ALL ON ALL {what} IN SCHEMA pggit TO chaos_stranger"
+                conn.execute(statement.encode())
+            conn.execute("SET LOCAL ROLE chaos_stranger")
+            with pytest.raises(errors.InsufficientPrivilege), conn.transaction():
+                ground.delete_branch("with_data")
+            conn.execute("RESET ROLE")
+            copies = conn.execute(
+                "SELECT to_regclass(format('%I.%I', t.branch_schema, t.branch_table))"
+                "  FROM ONLY pggit.branched_tables AS t WHERE t.branch_name = 'with_data'"
+            ).fetchall()
+        assert copies, "no copy was made: the test proves nothing"
+        assert (None,) not in copies, "refused, and yet somebody else's copy is gone"

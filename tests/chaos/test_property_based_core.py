@@ -269,9 +269,9 @@ class TestBranches:
         """Promise: all other names are refused, by whatever makes a branch, and leave nothing."""
         with undone(pggit) as conn:
             before = value(conn, BRANCHES), value(conn, COMMITS)
-            with pytest.raises(psycopg.Error), conn.transaction():
+            with refused(), conn.transaction():
                 pggit.create_branch(name)
-            with pytest.raises(psycopg.Error), conn.transaction():
+            with refused(), conn.transaction():
                 pggit.commit(name, "m")
             assert (value(conn, BRANCHES), value(conn, COMMITS)) == before
 
@@ -494,3 +494,38 @@ class TestWhoAndWhen:
                 return
             believed = commit_column(conn, "committed_at", forged)
         assert believed.year != year, f"a commit of today with ID {forged} is of {believed}"
+
+
+class TestWhatIsTold:
+    def test_a_session_is_told_the_version_on_its_branch(self, pggit: Target) -> None:
+        """Promise: get_version answers for the branch that the session is on."""
+        with undone(pggit) as conn:
+            conn.execute("CREATE TABLE public.told (id integer)")
+            pggit.create_branch("side")
+            pggit.increment_version(pggit.object_id("told", branch="side"))
+            told = {}
+            for branch in ("main", "side"):
+                pggit.switch_branch(branch)
+                told[branch] = pggit.get_version("public.told")
+        main, side = told["main"], told["side"]
+        if main is None or side is None or "version" not in main:
+            raise NotApplicableError("this pgGit does not tell a version by number and branch")
+        assert side["version"] == main["version"] + 1, f"one increment on side, told is {told}"
+
+    @given(st.integers(1, 6))
+    def test_of_a_long_history_the_latest_changes_are_told(self, pggit: Target, limit: int) -> None:
+        """Promise: get_history answers the latest changes, the last one first."""
+        function = "get_history(text,integer)"
+        if not pggit.has(function):
+            raise NotApplicableError(f"this pgGit has no function pggit.{function}")
+        with undone(pggit) as conn:
+            conn.execute("CREATE TABLE public.told (id integer)")
+            object_id = pggit.object_id("told")
+            for number in range(6):
+                pggit.increment_version(object_id, description=f"change {number}")
+            rows = conn.execute(
+                "SELECT h.change_description FROM pggit.get_history('public.told'::text, %s) AS h",
+                (limit,),
+            ).fetchall()
+        due = [f"change {5 - number}" for number in range(limit)]
+        assert [row[0] for row in rows] == due, f"of 6 changes the last {limit} are told as {rows}"

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from pggit_chaos import strategies
 from pggit_chaos.chaos import Chaos
+from pggit_chaos.errors import NotApplicableError
 from pggit_chaos.oracle import broken_versions, state, value
 from pggit_chaos.plans import Column, FaultPlan, Table
 from pggit_chaos.target import Target
@@ -410,3 +411,50 @@ class TestFailingMigrations:
             assert steps, f"pgGit does nothing at: {statement}"
             bad = [each for each in outcomes if each.outcome not in ("surfaced", "tolerated")]
             assert not bad, f"{statement}: {bad[0].outcome} at {bad[0].failpoint}: {bad[0].detail}"
+
+
+class TestMergingAgain:
+    @pytest.mark.parametrize("decision", [None, "TAKE_SOURCE", "TAKE_TARGET"])
+    def test_what_both_sides_changed_is_a_conflict_that_somebody_decides(
+        self, pggit: Target, decision: str | None
+    ) -> None:
+        """Promise: a merge takes no side by itself, and then the one that somebody chose."""
+        resolve = "resolve_conflict(text,integer,text)"
+        if decision is not None and not pggit.has(resolve):
+            raise NotApplicableError(f"this pgGit has no function pggit.{resolve}")
+        with undone(pggit) as conn:
+            conn.execute("CREATE TABLE public.parted (id integer)")
+            pggit.create_branch("side")
+            for branch in ("side", "main"):
+                pggit.switch_branch(branch)
+                alter(conn, "parted", "ADD COLUMN {new} integer", new=f"of {branch}")
+            theirs, ours = (record(conn, "parted", branch)[2] for branch in ("side", "main"))
+            assert theirs != ours, "the branches do not differ: the test proves nothing"
+            pggit.merge("side")
+            assert record(conn, "parted")[2] == ours, "a merge took one side of a conflict"
+            conflicts = conn.execute(
+                "SELECT c.merge_id, c.id FROM ONLY pggit.merge_conflicts AS c"
+                " WHERE c.branch_a = 'side'"
+            ).fetchall()
+            assert conflicts, "both sides changed a table, and the merge tells of no conflict"
+            if decision is not None:
+                for conflict in conflicts:
+                    statement = "SELECT pggit.resolve_conflict(%s::text, %s::integer, %s::text)"
+                    conn.execute(statement, (*conflict, decision))
+                pggit.merge("side")
+                due = theirs if decision == "TAKE_SOURCE" else ours
+                after = record(conn, "parted")[2]
+                assert after == due, f"decided by {decision}, and the columns are {after}"
+
+    def test_what_was_merged_is_where_the_next_merge_begins(self, pggit: Target) -> None:
+        """Promise: a branch that goes on is merged again and again, without a conflict."""
+        with undone(pggit) as conn:
+            conn.execute("CREATE TABLE public.parted (id integer)")
+            pggit.create_branch("side")
+            for number in range(3):
+                pggit.switch_branch("side")
+                alter(conn, "parted", "ADD COLUMN {new} integer", new=f"c{number}")
+                pggit.switch_branch("main")
+                pggit.merge("side")
+                merged, due = (record(conn, "parted", branch)[2] for branch in ("main", "side"))
+                assert merged == due, f"merge number {number + 1} left main with {merged}"
