@@ -1,6 +1,6 @@
 """The SQL functions of pggit_chaos as Python, over an asynchronous connection of the caller's.
 
-This is the source of ``chaos.py``, the same without waiting: ``python driver/async_to_sync.py``.
+``chaos.py`` is made from it: ``python driver/async_to_sync.py``.
 """
 
 from __future__ import annotations
@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from psycopg import Error
-from psycopg.pq import TransactionStatus
-from psycopg.rows import class_row, scalar_row
 
-from pggit_chaos.errors import ChaosError, ServerError, translated
+from pggit_chaos.async_calls import fetch_rows, fetch_value, is_usable, outliving_rollback
+from pggit_chaos.errors import ChaosError, ServerError
 from pggit_chaos.rows import (
     Corruption,
     CorruptionKind,
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from pggit_chaos.sqlalchemy import AsyncConnectionLike
 
 __all__ = ["AsyncChaos", "AsyncFault", "AsyncPause"]
-
-Row = TypeVar("Row")
 
 _ARM = "SELECT pggit_chaos.arm(%s, %s, %s, %s, %s, %s, %s)"
 _COUNTERS = "SELECT hits, fired FROM pggit_chaos.fault WHERE fault_id = %s"
@@ -78,8 +75,8 @@ class AsyncFault:
         return self._final
 
     async def _read(self) -> Counters:
-        async with _outliving_rollback(self._conn):
-            found = await _rows(self._conn, Counters, _COUNTERS, (self.fault_id,))
+        async with outliving_rollback(self._conn):
+            found = await fetch_rows(self._conn, Counters, _COUNTERS, (self.fault_id,))
         if not found:
             raise ChaosError(f"fault {self.fault_id} was disarmed by somebody else")
         return found[0]
@@ -101,15 +98,17 @@ class AsyncPause:
     async def wait(self, hits: int = 1, *, timeout: timedelta = timedelta(seconds=10)) -> None:
         """Return when so many hits have stopped here; raise TimeoutError where they do not."""
         query = "SELECT pggit_chaos.wait_triggered(%s, %s, %s)"
-        async with _outliving_rollback(self._conn):
-            came = await _scalar(self._conn, query, (self.failpoint, hits, timeout))
+        async with outliving_rollback(self._conn):
+            came = await fetch_value(self._conn, query, (self.failpoint, hits, timeout))
         if not came:
             raise TimeoutError(f'nobody came to failpoint "{self.failpoint}" within {timeout}')
 
     async def release(self) -> int:
         """Let go whoever waits here; return how many sessions that were."""
-        async with _outliving_rollback(self._conn):
-            return int(await _scalar(self._conn, "SELECT pggit_chaos.wake(%s)", (self.failpoint,)))
+        async with outliving_rollback(self._conn):
+            return int(
+                await fetch_value(self._conn, "SELECT pggit_chaos.wake(%s)", (self.failpoint,))
+            )
 
 
 class AsyncChaos:
@@ -146,17 +145,19 @@ class AsyncChaos:
         failed is rolled back on the way out: nothing else can be done with it.
         """
         arguments = (failpoint, term, scope, start_hit, end_hit, seed, expires)
-        async with _outliving_rollback(self.conn) as began:
-            fault = AsyncFault(self.conn, await _scalar(self.conn, _ARM, arguments))
+        async with outliving_rollback(self.conn) as began:
+            fault = AsyncFault(self.conn, await fetch_value(self.conn, _ARM, arguments))
         try:
             yield fault
         finally:
-            if await _is_usable(self.conn, rollback=began):
+            if await is_usable(self.conn, rollback=began):
                 # Where the session was lost meanwhile, nobody can disarm it: it expires.
                 with suppress(ServerError):
-                    async with _outliving_rollback(self.conn):
+                    async with outliving_rollback(self.conn):
                         await fault.close(lost=False)
-                        await _scalar(self.conn, "SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
+                        await fetch_value(
+                            self.conn, "SELECT pggit_chaos.disarm(%s)", (fault.fault_id,)
+                        )
             else:
                 await fault.close(lost=True)  # it goes with the transaction or the session
 
@@ -203,28 +204,30 @@ class AsyncChaos:
 
         With ``everything`` lock holds, corruptions and hooks end, too, and count.
         """
-        return int(await _scalar(self.conn, "SELECT pggit_chaos.disarm_all(%s)", (everything,)))
+        return int(await fetch_value(self.conn, "SELECT pggit_chaos.disarm_all(%s)", (everything,)))
 
     # -- hooks -----------------------------------------------------------
 
     async def install_hooks(self, schemas: Sequence[str] | None = None) -> list[HookCount]:
         """Put the hooks into pgGit; return how many of each kind are in place."""
         names = list(schemas) if schemas is not None else None
-        return await _rows(
+        return await fetch_rows(
             self.conn, HookCount, "SELECT * FROM pggit_chaos.install_hooks(%s::name[])", (names,)
         )
 
     async def uninstall_hooks(self) -> int:
         """Take the hooks out again; return how many there were."""
         return int(
-            await _scalar(
+            await fetch_value(
                 self.conn, "SELECT COALESCE(sum(removed), 0) FROM pggit_chaos.uninstall_hooks()"
             )
         )
 
     async def hooks_installed(self) -> bool:
         """Answer whether any hook is in place."""
-        return bool(await _scalar(self.conn, "SELECT EXISTS (SELECT FROM pggit_chaos.failpoint)"))
+        return bool(
+            await fetch_value(self.conn, "SELECT EXISTS (SELECT FROM pggit_chaos.failpoint)")
+        )
 
     @asynccontextmanager
     async def hooks(self) -> AsyncIterator[None]:
@@ -232,22 +235,22 @@ class AsyncChaos:
 
         A transaction that the block leaves open takes them out when it commits.
         """
-        async with _outliving_rollback(self.conn) as began:
+        async with outliving_rollback(self.conn) as began:
             theirs = await self.hooks_installed()
             if not theirs:
                 await self.install_hooks()
         try:
             yield
         finally:
-            if not theirs and await _is_usable(self.conn, rollback=began):
-                async with _outliving_rollback(self.conn):
+            if not theirs and await is_usable(self.conn, rollback=began):
+                async with outliving_rollback(self.conn):
                     await self.uninstall_hooks()
 
     # -- corruption ------------------------------------------------------
 
     async def corruption_kinds(self) -> list[CorruptionKind]:
         """Return the kinds of corruption, those that do not apply here too."""
-        return await _rows(
+        return await fetch_rows(
             self.conn,
             CorruptionKind,
             "SELECT kind, category, summary, detected_by, applies"
@@ -262,32 +265,32 @@ class AsyncChaos:
         Raises ChangedSinceError on the way out where the block changed a
         corrupted row: healing would undo that, too.
         """
-        async with _outliving_rollback(self.conn) as began:
-            corruption_id = await _scalar(
+        async with outliving_rollback(self.conn) as began:
+            corruption_id = await fetch_value(
                 self.conn, "SELECT pggit_chaos.corrupt(%s, %s)", (kind, seed)
             )
-            (done,) = await _rows(self.conn, Corruption, _CORRUPTION, (corruption_id,))
+            (done,) = await fetch_rows(self.conn, Corruption, _CORRUPTION, (corruption_id,))
         try:
             yield done
         finally:
-            if await _is_usable(self.conn, rollback=began):
-                async with _outliving_rollback(self.conn):
-                    await _scalar(self.conn, "SELECT pggit_chaos.heal(%s)", (corruption_id,))
+            if await is_usable(self.conn, rollback=began):
+                async with outliving_rollback(self.conn):
+                    await fetch_value(self.conn, "SELECT pggit_chaos.heal(%s)", (corruption_id,))
 
     async def heal_all(self) -> int:
         """Heal every corruption that is present, newest first; return how many there were."""
-        return int(await _scalar(self.conn, "SELECT pggit_chaos.heal_all()"))
+        return int(await fetch_value(self.conn, "SELECT pggit_chaos.heal_all()"))
 
     async def drill(self, kind: str, seed: int = 0) -> Drill:
         """Corrupt, see that fsck finds exactly that, heal, see that nothing remains."""
-        (done,) = await _rows(
+        (done,) = await fetch_rows(
             self.conn, Drill, "SELECT * FROM pggit_chaos.drill(%s, %s)", (kind, seed)
         )
         return done
 
     async def drill_all(self, category: str | None = None, seed: int = 0) -> list[Drill]:
         """Drill every kind that applies here, or those of one category."""
-        return await _rows(
+        return await fetch_rows(
             self.conn, Drill, "SELECT * FROM pggit_chaos.drill_all(%s, %s)", (category, seed)
         )
 
@@ -295,7 +298,7 @@ class AsyncChaos:
 
     async def integrity_checks(self) -> list[IntegrityCheck]:
         """Return the checks, those that do not apply here too."""
-        return await _rows(
+        return await fetch_rows(
             self.conn,
             IntegrityCheck,
             "SELECT check_id, category, severity, sound, summary, repairable, applies"
@@ -307,7 +310,7 @@ class AsyncChaos:
     ) -> list[Finding]:
         """Run all checks, or the named ones; return what they find."""
         names = list(checks) if checks is not None else None
-        return await _rows(
+        return await fetch_rows(
             self.conn,
             Finding,
             "SELECT * FROM pggit_chaos.fsck(%s::text[], %s)",
@@ -316,23 +319,25 @@ class AsyncChaos:
 
     async def digest(self) -> list[Digest]:
         """Return a hash of each part of pgGit's logical state."""
-        return await _rows(self.conn, Digest, "SELECT * FROM pggit_chaos.digest()")
+        return await fetch_rows(self.conn, Digest, "SELECT * FROM pggit_chaos.digest()")
 
     async def state_digest(self) -> str:
         """Return one hash of all of pgGit's logical state."""
-        return str(await _scalar(self.conn, "SELECT pggit_chaos.state_digest()"))
+        return str(await fetch_value(self.conn, "SELECT pggit_chaos.state_digest()"))
 
     # -- sweeps ----------------------------------------------------------
 
     async def trace(self, statement: str) -> list[TraceHit]:
         """Return which failpoints a statement passes, in order; what it did is undone."""
-        return await _rows(self.conn, TraceHit, "SELECT * FROM pggit_chaos.trace(%s)", (statement,))
+        return await fetch_rows(
+            self.conn, TraceHit, "SELECT * FROM pggit_chaos.trace(%s)", (statement,)
+        )
 
     async def sweep(
         self, statement: str, sqlstates: Sequence[str] = ("40001", "57014")
     ) -> list[Outcome]:
         """Run a statement once per failpoint hit with a fault there, and judge each outcome."""
-        return await _rows(
+        return await fetch_rows(
             self.conn,
             Outcome,
             "SELECT * FROM pggit_chaos.sweep(%s, %s::text[])",
@@ -346,16 +351,18 @@ class AsyncChaos:
         self, target: str, mode: str, duration: timedelta
     ) -> AsyncIterator[None]:
         hold = "SELECT pggit_chaos.hold_lock(%s, %s, %s)"
-        async with _outliving_rollback(self.conn) as began:
-            hold_id = await _scalar(self.conn, hold, (target, mode, duration))
+        async with outliving_rollback(self.conn) as began:
+            hold_id = await fetch_value(self.conn, hold, (target, mode, duration))
         try:
             yield
         finally:
-            if await _is_usable(self.conn, rollback=began):
+            if await is_usable(self.conn, rollback=began):
                 # Where this session was lost meanwhile, the hold has ended with it.
                 with suppress(ServerError):
-                    async with _outliving_rollback(self.conn):
-                        await _scalar(self.conn, "SELECT pggit_chaos.release_lock(%s)", (hold_id,))
+                    async with outliving_rollback(self.conn):
+                        await fetch_value(
+                            self.conn, "SELECT pggit_chaos.release_lock(%s)", (hold_id,)
+                        )
 
     @asynccontextmanager
     async def _held_by(
@@ -366,8 +373,8 @@ class AsyncChaos:
         duration: timedelta,
     ) -> AsyncIterator[None]:
         query = "SELECT pggit_chaos._lock_statement(%s, upper(%s))"
-        async with _outliving_rollback(self.conn):
-            statement = await _scalar(self.conn, query, (target, mode))
+        async with outliving_rollback(self.conn):
+            statement = await fetch_value(self.conn, query, (target, mode))
         try:
             if holder.autocommit:
                 await holder.execute("BEGIN")
@@ -380,43 +387,3 @@ class AsyncChaos:
         finally:
             with suppress(Error):  # the session may have ended by itself, as it should
                 await holder.rollback()
-
-
-@asynccontextmanager
-async def _outliving_rollback(conn: psycopg.AsyncConnection[Any]) -> AsyncIterator[bool]:
-    """Commit what the block does, unless the caller has a transaction open already."""
-    idle = conn.info.transaction_status == TransactionStatus.IDLE
-    try:
-        yield idle
-    except BaseException:
-        await _is_usable(conn, rollback=idle)
-        raise
-    if idle and not conn.autocommit:
-        await conn.commit()
-
-
-async def _is_usable(conn: psycopg.AsyncConnection[Any], *, rollback: bool) -> bool:
-    """Answer whether the connection takes statements, after a rollback if allowed."""
-    status = conn.info.transaction_status
-    if status == TransactionStatus.INERROR and rollback:
-        await conn.rollback()
-        status = conn.info.transaction_status
-    return status in (TransactionStatus.IDLE, TransactionStatus.INTRANS)
-
-
-async def _rows(
-    conn: psycopg.AsyncConnection[Any], row: type[Row], query: str, arguments: Sequence[Any] = ()
-) -> list[Row]:
-    with translated():
-        async with conn.cursor(row_factory=class_row(row)) as cursor:
-            await cursor.execute(query, arguments)
-            return await cursor.fetchall()
-
-
-async def _scalar(
-    conn: psycopg.AsyncConnection[Any], query: str, arguments: Sequence[Any] = ()
-) -> Any:
-    with translated():
-        async with conn.cursor(row_factory=scalar_row) as cursor:
-            await cursor.execute(query, arguments)
-            return await cursor.fetchone()

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from psycopg import Error
-from psycopg.pq import TransactionStatus
-from psycopg.rows import class_row, scalar_row
 
-from pggit_chaos.errors import ChaosError, ServerError, translated
+from pggit_chaos.calls import fetch_rows, fetch_value, is_usable, outliving_rollback
+from pggit_chaos.errors import ChaosError, ServerError
 from pggit_chaos.rows import (
     Corruption,
     CorruptionKind,
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from pggit_chaos.sqlalchemy import ConnectionLike
 
 __all__ = ["Chaos", "Fault", "Pause"]
-
-Row = TypeVar("Row")
 
 _ARM = "SELECT pggit_chaos.arm(%s, %s, %s, %s, %s, %s, %s)"
 _COUNTERS = "SELECT hits, fired FROM pggit_chaos.fault WHERE fault_id = %s"
@@ -78,8 +75,8 @@ class Fault:
         return self._final
 
     def _read(self) -> Counters:
-        with _outliving_rollback(self._conn):
-            found = _rows(self._conn, Counters, _COUNTERS, (self.fault_id,))
+        with outliving_rollback(self._conn):
+            found = fetch_rows(self._conn, Counters, _COUNTERS, (self.fault_id,))
         if not found:
             raise ChaosError(f"fault {self.fault_id} was disarmed by somebody else")
         return found[0]
@@ -101,15 +98,15 @@ class Pause:
     def wait(self, hits: int = 1, *, timeout: timedelta = timedelta(seconds=10)) -> None:
         """Return when so many hits have stopped here; raise TimeoutError where they do not."""
         query = "SELECT pggit_chaos.wait_triggered(%s, %s, %s)"
-        with _outliving_rollback(self._conn):
-            came = _scalar(self._conn, query, (self.failpoint, hits, timeout))
+        with outliving_rollback(self._conn):
+            came = fetch_value(self._conn, query, (self.failpoint, hits, timeout))
         if not came:
             raise TimeoutError(f'nobody came to failpoint "{self.failpoint}" within {timeout}')
 
     def release(self) -> int:
         """Let go whoever waits here; return how many sessions that were."""
-        with _outliving_rollback(self._conn):
-            return int(_scalar(self._conn, "SELECT pggit_chaos.wake(%s)", (self.failpoint,)))
+        with outliving_rollback(self._conn):
+            return int(fetch_value(self._conn, "SELECT pggit_chaos.wake(%s)", (self.failpoint,)))
 
 
 class Chaos:
@@ -146,16 +143,16 @@ class Chaos:
         failed is rolled back on the way out: nothing else can be done with it.
         """
         arguments = (failpoint, term, scope, start_hit, end_hit, seed, expires)
-        with _outliving_rollback(self.conn) as began:
-            fault = Fault(self.conn, _scalar(self.conn, _ARM, arguments))
+        with outliving_rollback(self.conn) as began:
+            fault = Fault(self.conn, fetch_value(self.conn, _ARM, arguments))
         try:
             yield fault
         finally:
-            if _is_usable(self.conn, rollback=began):
+            if is_usable(self.conn, rollback=began):
                 # Where the session was lost meanwhile, nobody can disarm it: it expires.
-                with suppress(ServerError), _outliving_rollback(self.conn):
+                with suppress(ServerError), outliving_rollback(self.conn):
                     fault.close(lost=False)
-                    _scalar(self.conn, "SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
+                    fetch_value(self.conn, "SELECT pggit_chaos.disarm(%s)", (fault.fault_id,))
             else:
                 fault.close(lost=True)  # it goes with the transaction or the session
 
@@ -202,28 +199,28 @@ class Chaos:
 
         With ``everything`` lock holds, corruptions and hooks end, too, and count.
         """
-        return int(_scalar(self.conn, "SELECT pggit_chaos.disarm_all(%s)", (everything,)))
+        return int(fetch_value(self.conn, "SELECT pggit_chaos.disarm_all(%s)", (everything,)))
 
     # -- hooks -----------------------------------------------------------
 
     def install_hooks(self, schemas: Sequence[str] | None = None) -> list[HookCount]:
         """Put the hooks into pgGit; return how many of each kind are in place."""
         names = list(schemas) if schemas is not None else None
-        return _rows(
+        return fetch_rows(
             self.conn, HookCount, "SELECT * FROM pggit_chaos.install_hooks(%s::name[])", (names,)
         )
 
     def uninstall_hooks(self) -> int:
         """Take the hooks out again; return how many there were."""
         return int(
-            _scalar(
+            fetch_value(
                 self.conn, "SELECT COALESCE(sum(removed), 0) FROM pggit_chaos.uninstall_hooks()"
             )
         )
 
     def hooks_installed(self) -> bool:
         """Answer whether any hook is in place."""
-        return bool(_scalar(self.conn, "SELECT EXISTS (SELECT FROM pggit_chaos.failpoint)"))
+        return bool(fetch_value(self.conn, "SELECT EXISTS (SELECT FROM pggit_chaos.failpoint)"))
 
     @contextmanager
     def hooks(self) -> Iterator[None]:
@@ -231,22 +228,22 @@ class Chaos:
 
         A transaction that the block leaves open takes them out when it commits.
         """
-        with _outliving_rollback(self.conn) as began:
+        with outliving_rollback(self.conn) as began:
             theirs = self.hooks_installed()
             if not theirs:
                 self.install_hooks()
         try:
             yield
         finally:
-            if not theirs and _is_usable(self.conn, rollback=began):
-                with _outliving_rollback(self.conn):
+            if not theirs and is_usable(self.conn, rollback=began):
+                with outliving_rollback(self.conn):
                     self.uninstall_hooks()
 
     # -- corruption ------------------------------------------------------
 
     def corruption_kinds(self) -> list[CorruptionKind]:
         """Return the kinds of corruption, those that do not apply here too."""
-        return _rows(
+        return fetch_rows(
             self.conn,
             CorruptionKind,
             "SELECT kind, category, summary, detected_by, applies"
@@ -261,28 +258,32 @@ class Chaos:
         Raises ChangedSinceError on the way out where the block changed a
         corrupted row: healing would undo that, too.
         """
-        with _outliving_rollback(self.conn) as began:
-            corruption_id = _scalar(self.conn, "SELECT pggit_chaos.corrupt(%s, %s)", (kind, seed))
-            (done,) = _rows(self.conn, Corruption, _CORRUPTION, (corruption_id,))
+        with outliving_rollback(self.conn) as began:
+            corruption_id = fetch_value(
+                self.conn, "SELECT pggit_chaos.corrupt(%s, %s)", (kind, seed)
+            )
+            (done,) = fetch_rows(self.conn, Corruption, _CORRUPTION, (corruption_id,))
         try:
             yield done
         finally:
-            if _is_usable(self.conn, rollback=began):
-                with _outliving_rollback(self.conn):
-                    _scalar(self.conn, "SELECT pggit_chaos.heal(%s)", (corruption_id,))
+            if is_usable(self.conn, rollback=began):
+                with outliving_rollback(self.conn):
+                    fetch_value(self.conn, "SELECT pggit_chaos.heal(%s)", (corruption_id,))
 
     def heal_all(self) -> int:
         """Heal every corruption that is present, newest first; return how many there were."""
-        return int(_scalar(self.conn, "SELECT pggit_chaos.heal_all()"))
+        return int(fetch_value(self.conn, "SELECT pggit_chaos.heal_all()"))
 
     def drill(self, kind: str, seed: int = 0) -> Drill:
         """Corrupt, see that fsck finds exactly that, heal, see that nothing remains."""
-        (done,) = _rows(self.conn, Drill, "SELECT * FROM pggit_chaos.drill(%s, %s)", (kind, seed))
+        (done,) = fetch_rows(
+            self.conn, Drill, "SELECT * FROM pggit_chaos.drill(%s, %s)", (kind, seed)
+        )
         return done
 
     def drill_all(self, category: str | None = None, seed: int = 0) -> list[Drill]:
         """Drill every kind that applies here, or those of one category."""
-        return _rows(
+        return fetch_rows(
             self.conn, Drill, "SELECT * FROM pggit_chaos.drill_all(%s, %s)", (category, seed)
         )
 
@@ -290,7 +291,7 @@ class Chaos:
 
     def integrity_checks(self) -> list[IntegrityCheck]:
         """Return the checks, those that do not apply here too."""
-        return _rows(
+        return fetch_rows(
             self.conn,
             IntegrityCheck,
             "SELECT check_id, category, severity, sound, summary, repairable, applies"
@@ -302,7 +303,7 @@ class Chaos:
     ) -> list[Finding]:
         """Run all checks, or the named ones; return what they find."""
         names = list(checks) if checks is not None else None
-        return _rows(
+        return fetch_rows(
             self.conn,
             Finding,
             "SELECT * FROM pggit_chaos.fsck(%s::text[], %s)",
@@ -311,21 +312,21 @@ class Chaos:
 
     def digest(self) -> list[Digest]:
         """Return a hash of each part of pgGit's logical state."""
-        return _rows(self.conn, Digest, "SELECT * FROM pggit_chaos.digest()")
+        return fetch_rows(self.conn, Digest, "SELECT * FROM pggit_chaos.digest()")
 
     def state_digest(self) -> str:
         """Return one hash of all of pgGit's logical state."""
-        return str(_scalar(self.conn, "SELECT pggit_chaos.state_digest()"))
+        return str(fetch_value(self.conn, "SELECT pggit_chaos.state_digest()"))
 
     # -- sweeps ----------------------------------------------------------
 
     def trace(self, statement: str) -> list[TraceHit]:
         """Return which failpoints a statement passes, in order; what it did is undone."""
-        return _rows(self.conn, TraceHit, "SELECT * FROM pggit_chaos.trace(%s)", (statement,))
+        return fetch_rows(self.conn, TraceHit, "SELECT * FROM pggit_chaos.trace(%s)", (statement,))
 
     def sweep(self, statement: str, sqlstates: Sequence[str] = ("40001", "57014")) -> list[Outcome]:
         """Run a statement once per failpoint hit with a fault there, and judge each outcome."""
-        return _rows(
+        return fetch_rows(
             self.conn,
             Outcome,
             "SELECT * FROM pggit_chaos.sweep(%s, %s::text[])",
@@ -337,15 +338,15 @@ class Chaos:
     @contextmanager
     def _held_by_the_server(self, target: str, mode: str, duration: timedelta) -> Iterator[None]:
         hold = "SELECT pggit_chaos.hold_lock(%s, %s, %s)"
-        with _outliving_rollback(self.conn) as began:
-            hold_id = _scalar(self.conn, hold, (target, mode, duration))
+        with outliving_rollback(self.conn) as began:
+            hold_id = fetch_value(self.conn, hold, (target, mode, duration))
         try:
             yield
         finally:
-            if _is_usable(self.conn, rollback=began):
+            if is_usable(self.conn, rollback=began):
                 # Where this session was lost meanwhile, the hold has ended with it.
-                with suppress(ServerError), _outliving_rollback(self.conn):
-                    _scalar(self.conn, "SELECT pggit_chaos.release_lock(%s)", (hold_id,))
+                with suppress(ServerError), outliving_rollback(self.conn):
+                    fetch_value(self.conn, "SELECT pggit_chaos.release_lock(%s)", (hold_id,))
 
     @contextmanager
     def _held_by(
@@ -356,8 +357,8 @@ class Chaos:
         duration: timedelta,
     ) -> Iterator[None]:
         query = "SELECT pggit_chaos._lock_statement(%s, upper(%s))"
-        with _outliving_rollback(self.conn):
-            statement = _scalar(self.conn, query, (target, mode))
+        with outliving_rollback(self.conn):
+            statement = fetch_value(self.conn, query, (target, mode))
         try:
             if holder.autocommit:
                 holder.execute("BEGIN")
@@ -370,39 +371,3 @@ class Chaos:
         finally:
             with suppress(Error):  # the session may have ended by itself, as it should
                 holder.rollback()
-
-
-@contextmanager
-def _outliving_rollback(conn: psycopg.Connection[Any]) -> Iterator[bool]:
-    """Commit what the block does, unless the caller has a transaction open already."""
-    idle = conn.info.transaction_status == TransactionStatus.IDLE
-    try:
-        yield idle
-    except BaseException:
-        _is_usable(conn, rollback=idle)
-        raise
-    if idle and not conn.autocommit:
-        conn.commit()
-
-
-def _is_usable(conn: psycopg.Connection[Any], *, rollback: bool) -> bool:
-    """Answer whether the connection takes statements, after a rollback if allowed."""
-    status = conn.info.transaction_status
-    if status == TransactionStatus.INERROR and rollback:
-        conn.rollback()
-        status = conn.info.transaction_status
-    return status in (TransactionStatus.IDLE, TransactionStatus.INTRANS)
-
-
-def _rows(
-    conn: psycopg.Connection[Any], row: type[Row], query: str, arguments: Sequence[Any] = ()
-) -> list[Row]:
-    with translated(), conn.cursor(row_factory=class_row(row)) as cursor:
-        cursor.execute(query, arguments)
-        return cursor.fetchall()
-
-
-def _scalar(conn: psycopg.Connection[Any], query: str, arguments: Sequence[Any] = ()) -> Any:
-    with translated(), conn.cursor(row_factory=scalar_row) as cursor:
-        cursor.execute(query, arguments)
-        return cursor.fetchone()

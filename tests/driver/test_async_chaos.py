@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib.util
 import inspect
 from collections.abc import Iterator
 from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -30,15 +32,23 @@ A_SECOND = timedelta(seconds=1)
 # -- one source ----------------------------------------------------------
 
 
-@pytest.mark.one_version
-def test_chaos_is_what_async_to_sync_makes_of_async_chaos() -> None:
+def _tool() -> ModuleType:
     spec = importlib.util.spec_from_file_location("to_sync", ROOT / "driver/async_to_sync.py")
     assert spec is not None
     assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    made = tool.to_sync(tool.SOURCE.read_text())
-    assert tool.RESULT.read_text() == made, "run: python driver/async_to_sync.py"
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.one_version
+def test_what_does_not_wait_is_made_from_what_does() -> None:
+    tool = _tool()
+    for source in tool.SOURCES:
+        made = tool.to_sync(source)
+        assert tool.result_of(source).read_text() == made, "run: python driver/async_to_sync.py"
+        waiting = (ast.AsyncFunctionDef, ast.AsyncWith, ast.AsyncFor, ast.Await)
+        assert not any(isinstance(node, waiting) for node in ast.walk(ast.parse(made)))
 
 
 def _public(kind: type) -> dict[str, Any]:

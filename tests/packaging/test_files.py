@@ -116,8 +116,8 @@ def test_the_wheel_carries_the_reference_target_and_the_types(wheel: Path) -> No
     package = ROOT / "driver"
     expected = {
         path.relative_to(package).as_posix()
-        for pattern in ("**/*.py", "**/*.sql", "**/py.typed")
-        for path in package.glob(pattern)
+        for pattern in ("*.py", "*.sql", "py.typed")
+        for path in package.glob(f"pggit_chaos/**/{pattern}")
     }
     assert expected <= names
 
