@@ -296,12 +296,15 @@ class TestFaultsAmongCommits:
     ) -> None:
         """Promise: what is committed to a branch while it is merged is neither lost nor hidden."""
         pggit.create_branch("side")
+        pggit.switch_branch("side")
+        pggit.conn.execute("CREATE TABLE public.merged (id integer)")
+        pggit.switch_branch("main")
         pggit.commit("side", "work")
 
         def merging(target: Target) -> str:
             return target.merge("side", "main", message="merge")
 
-        with crowd.halted(chaos, "pggit.branches.update.before", merging) as merge:
+        with crowd.halted(chaos, "pggit.objects.*.before", merging) as merge:
             with crowd.running(committing("side", "more")) as more:
                 more.settle()
                 merge.go_on()
