@@ -132,21 +132,29 @@ class TestMemoryRefused:
 
 class TestMemoryKept:
     def test_a_session_keeps_no_memory_of_its_commits(self, pggit: Target) -> None:
-        """Promise: the two hundredth commit of a session finds it as small as the tenth."""
+        """Promise: the three hundredth commit of a session finds it as small as the tenth."""
         for number in range(10):
             pggit.commit("main", str(number))
-        before = _footprint(pggit.conn)
-        for number in range(200):
+        for _ in range(2):  # what the questions themselves leave in caches is there then
+            settings, memory = _settings(pggit.conn), _memory(pggit.conn)
+        for number in range(300):
             pggit.commit("main", str(number))
-        grown = _footprint(pggit.conn) - before
-        assert grown < 2_000, f"200 commits left {grown} bytes in the session"
-        assert len(Records(pggit.conn).commits("main")) == 210
+        grown = _memory(pggit.conn) - memory
+        assert grown < 5_000, f"300 commits left {grown} bytes in the session"
+        grown = _settings(pggit.conn) - settings
+        assert grown < 500, f"300 commits left {grown} bytes in the settings of the session"
+        assert len(Records(pggit.conn).commits("main")) == 310
 
 
-def _footprint(conn: Connection) -> int:
-    """Return how many bytes a session uses, its settings included."""
-    (memory,) = conn.execute(_MEMORY).fetchone() or (0,)
-    return int(memory) + sum(map(len, Records(conn).settings().values()))
+def _memory(conn: Connection) -> int:
+    """Return how many bytes a session uses."""
+    (used,) = conn.execute(_MEMORY).fetchone() or (0,)
+    return int(used)
+
+
+def _settings(conn: Connection) -> int:
+    """Return how long pgGit's own settings are; PostgreSQL 15 does not count them as memory."""
+    return sum(map(len, Records(conn).settings().values()))
 
 
 class TestLargeTables:
