@@ -20,7 +20,8 @@ import psycopg
 import pytest
 
 from pggit_chaos import cli, plugin
-from pggit_chaos.plugin import fixtures
+from pggit_chaos.commands import suite
+from pggit_chaos.plugin import fixtures, levels
 from servers.fleet import PGTAP, ROOT, Fleet
 
 pytestmark = pytest.mark.one_version
@@ -229,6 +230,15 @@ def test_the_readme_lists_every_fixture_and_every_marker() -> None:
     }
     assert theirs - {"chaos_provision"} <= listed
     assert _markers() <= listed
+
+
+def test_the_readme_tells_what_each_level_is() -> None:
+    text = (SUITE / "README.md").read_text()
+    for level, profile in levels.LEVELS.items():
+        row = re.search(rf"^\| {level} \|.*$", text, re.MULTILINE)
+        assert row is not None, level
+        assert suite.LEVELS[level] in row[0]
+        assert f" {profile['max_examples']} examples" in row[0]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
