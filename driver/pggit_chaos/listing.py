@@ -14,7 +14,7 @@ from typing import IO, Any, Final
 
 from pggit_chaos import extension
 
-__all__ = ["DOCUMENT_VERSION", "FORMATS", "Listing", "Record", "as_document", "write"]
+__all__ = ["DOCUMENT_VERSION", "FORMATS", "Listing", "Record", "as_document", "plain", "write"]
 
 FORMATS: Final = ("table", "json", "junit", "markdown")
 DOCUMENT_VERSION: Final = 1  # goes up when a consumer of the JSON would have to change
@@ -76,7 +76,7 @@ def _table(listings: Sequence[Listing], file: IO[str]) -> None:
             table.add_column(column)
         for record in listing.records:
             style = "red" if record.failure is not None else None
-            cells = [Text(_plain(record.values[column])) for column in listing.columns]
+            cells = [Text(plain(record.values[column])) for column in listing.columns]
             table.add_row(*cells, style=style)
         console.print(table)
     file.write(text.getvalue())
@@ -119,7 +119,7 @@ def _junit(listings: Sequence[Listing], file: IO[str]) -> None:
             if record.failure is not None:
                 failure = ET.SubElement(case, "failure", message=_xml(record.failure))
                 failure.text = _xml(
-                    "\n".join(f"{key}: {_plain(value)}" for key, value in record.values.items())
+                    "\n".join(f"{key}: {plain(value)}" for key, value in record.values.items())
                 )
     ET.indent(suites)
     file.write(ET.tostring(suites, encoding="unicode", xml_declaration=True) + "\n")
@@ -132,7 +132,7 @@ def _markdown(listings: Sequence[Listing], file: IO[str]) -> None:
         file.write(_markdown_row(listing.columns))
         file.write(_markdown_row(["---"] * len(listing.columns)))
         for record in listing.records:
-            file.write(_markdown_row([_plain(record.values[c]) for c in listing.columns]))
+            file.write(_markdown_row([plain(record.values[c]) for c in listing.columns]))
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
@@ -140,7 +140,8 @@ def _markdown_row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(" ".join(cell.split()) for cell in escaped) + " |\n"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """Return a value as people read it."""
     if value is None:
         return "-"
     if isinstance(value, bool):
