@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors
+from psycopg.rows import scalar_row
 
 from pggit_chaos.errors import ChaosError
 from pggit_chaos.monitor import TransactionMonitor
@@ -83,9 +84,9 @@ class DeadlockSetup:
 def _begin(conn: Connection, patience: str) -> None:
     conn.rollback()
     conn.autocommit = True
-    may_set = conn.execute(_MAY_SET).fetchone()
-    if may_set is not None and may_set[0]:
-        conn.execute(_SET, (patience,))
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        if cursor.execute(_MAY_SET).fetchone():
+            cursor.execute(_SET, (patience,))
     conn.autocommit = False
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from psycopg.rows import scalar_row, tuple_row
+
 from pggit_chaos.errors import UsageError
 from pggit_chaos.retry import with_retry
 
@@ -93,8 +95,9 @@ class ChaosInjector:
         if self._victim is None:
             raise UsageError("there is no session to be ended", hint="ChaosInjector(victim, ...)")
         pid = self._victim.info.backend_pid
-        row = self._watching().execute(_TERMINATE, (pid, _PATIENCE)).fetchone()
-        if row != (True,):
+        with self._watching().cursor(row_factory=scalar_row) as cursor:
+            ended = cursor.execute(_TERMINATE, (pid, _PATIENCE)).fetchone()
+        if not ended:
             raise TimeoutError(f"session {pid} did not end within {_PATIENCE} ms")
 
     with_retry: Final = staticmethod(with_retry)
@@ -104,7 +107,8 @@ class ChaosInjector:
 
         Sequences are not in it: a rollback does not turn them back.
         """
-        return Snapshot(digests=dict(self._watching().execute(_DIGESTS).fetchall()))
+        with self._watching().cursor(row_factory=tuple_row) as cursor:
+            return Snapshot(digests=dict(cursor.execute(_DIGESTS).fetchall()))
 
     def _watching(self) -> psycopg.Connection[Any]:
         if self._observer is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 if TYPE_CHECKING:
     import psycopg
@@ -183,12 +183,13 @@ class Records:
 
     def settings(self) -> dict[str, str]:
         """Return those of pgGit's own settings that this session has set."""
-        return dict(self.conn.execute(_SETTINGS).fetchall())
+        with self.conn.cursor(row_factory=tuple_row) as cursor:
+            return dict(cursor.execute(_SETTINGS).fetchall())
 
     def drift(self, *, branch: str = "main", schema: str = "public") -> list[str]:
         """Return where the records of a schema and PostgreSQL's catalogue differ."""
-        rows = self.conn.execute(_DRIFT, {"branch": branch, "schema": schema}).fetchall()
-        return [str(row[0]) for row in rows]
+        with self.conn.cursor(row_factory=scalar_row) as cursor:
+            return cursor.execute(_DRIFT, {"branch": branch, "schema": schema}).fetchall()
 
     def _rows(self, row: type[Row], query: str, **arguments: Any) -> list[Row]:
         with self.conn.cursor(row_factory=class_row(row)) as cursor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from inspect import iscoroutinefunction
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, overload
 
 import psycopg
@@ -87,7 +87,7 @@ def with_retry(
     then twice as long, and so on.  Only errors that ``retry_on`` accepts are
     tried again; the last one is raised as it is.  ``before_retry`` is called with
     the error before each pause: the place for a rollback or a new connection.
-    An ``async def`` operation makes the answer an awaitable.
+    Where the operation returns an awaitable, so does this.
     """
     rules: dict[str, Any] = {
         "stop": tenacity.stop_after_attempt(max_attempts),
@@ -96,9 +96,22 @@ def with_retry(
         "before_sleep": _told(before_retry) if before_retry is not None else None,
         "reraise": True,
     }
-    if iscoroutinefunction(operation):
-        return tenacity.AsyncRetrying(sleep=asyncio.sleep, **rules)(operation)
-    return tenacity.Retrying(sleep=time.sleep, **rules)(operation)
+    answer = tenacity.Retrying(sleep=time.sleep, **rules)(operation)
+    if not isawaitable(answer):
+        return answer
+    return tenacity.AsyncRetrying(sleep=asyncio.sleep, **rules)(_awaiting(operation, answer))
+
+
+def _awaiting(
+    operation: Callable[[], Awaitable[Any]], first: Awaitable[Any]
+) -> Callable[[], Awaitable[Any]]:
+    """Return a coroutine function whose first call awaits what was called already."""
+    begun = [first]
+
+    async def attempt() -> Any:
+        return await (begun.pop() if begun else operation())
+
+    return attempt
 
 
 def _told(before_retry: Callable[[BaseException], object]) -> Callable[[RetryCallState], None]:

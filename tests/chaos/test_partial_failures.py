@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import errors
+from psycopg_pool import AsyncConnectionPool
 
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.injector import ChaosInjector
@@ -174,9 +177,7 @@ class TestRetries:
 
         Failure: the last write of the commit, once.
         """
-        commit = "SELECT pggit.commit_changes('main'::text, 'm'::text)"
-        if not pggit.has("commit_changes(text,text,text)"):
-            commit = "SELECT pggit.create_commit('main'::text, 'm'::text, ''::text, NULL)"
+        commit = _commit_statement(pggit).replace("%s", "'m'")
         passed = [hit.failpoint for hit in chaos.trace(commit)]
         steps = [failpoint for failpoint in passed if failpoint.endswith(".before")]
         assert steps, f"the commit wrote nothing; it passed {passed}"
@@ -220,6 +221,61 @@ class TestRetries:
         assert Records(chaos.conn).messages() == ["once"]
 
 
+class TestTasks:
+    """The same, for who waits for the server in asyncio."""
+
+    async def test_tasks_that_are_delayed_and_disturbed_commit_once_each(
+        self,
+        chaos: Chaos,
+        async_conn_pool: AsyncConnectionPool[Any],
+        chaos_injector: ChaosInjector,
+    ) -> None:
+        """Promise: with delays, 40001 and retries each task's commit is there once.
+
+        Failure: every third commit, in its middle; the tasks come in any order.
+        """
+        messages = [f"task {number}" for number in range(8)]
+        commit = _commit_statement(Target(chaos.conn))
+
+        async def work(message: str) -> None:
+            await chaos_injector.random_delay(0, 10)
+            async with async_conn_pool.connection() as conn:
+                await conn.execute(commit, (message,))
+
+        step = "pggit.commits.insert.after"
+        with chaos.fault(step, "33%error(40001)", scope="database", seed=1) as fault:
+            await asyncio.gather(
+                *(
+                    chaos_injector.with_retry(partial(work, message), 20, 0.001)
+                    for message in messages
+                )
+            )
+            assert fault.fired > 0
+        assert sorted(Records(chaos.conn).messages("main")) == messages
+
+    async def test_a_task_that_loses_its_session_has_committed_nothing(
+        self, pggit: Target, async_conn: psycopg.AsyncConnection[Any]
+    ) -> None:
+        """Promise: all or nothing.  Failure: the task's session is ended before its COMMIT."""
+        injector = ChaosInjector(async_conn, pggit.conn)
+        before = injector.snapshot()
+        await async_conn.execute(_commit_statement(pggit), ("lost",))
+        with injector.simulate_connection_failure(probability=1) as failure:
+            assert failure.struck
+            with pytest.raises(errors.AdminShutdown):
+                await async_conn.commit()
+        assert before.changes(injector.snapshot()) == []
+        pggit.commit("main", "kept")
+        assert Records(pggit.conn).messages() == ["kept"]
+
+
+def _commit_statement(target: Target) -> str:
+    """Return the statement that commits to main, with a message as its parameter."""
+    if target.has("commit_changes(text,text,text)"):
+        return "SELECT pggit.commit_changes('main'::text, %s::text, NULL::text)"
+    return "SELECT pggit.create_commit('main'::text, %s::text, ''::text, NULL::uuid[])"
+
+
 class TestBystanders:
     def test_a_session_that_is_lost_disturbs_no_other(
         self,
@@ -258,11 +314,7 @@ class TestBystanders:
         victim = chaos_connect(autocommit=True)
         pid = victim.info.backend_pid
         with chaos.paused("pggit.commits.insert.after") as pause:
-            commit = (
-                "SELECT pggit.commit_changes('main'::text, 'for nobody'::text, NULL::text)"
-                if pggit.has("commit_changes(text,text,text)")
-                else "SELECT pggit.create_commit('main'::text, 'for nobody'::text, ''::text, NULL)"
-            )
+            commit = _commit_statement(pggit).replace("%s", "'for nobody'")
             victim.pgconn.send_query(commit.encode())
             victim.pgconn.flush()
             pause.wait()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import psycopg
 import pytest
@@ -93,17 +93,35 @@ def test_before_each_pause_the_error_is_told() -> None:
     assert seen == [first]
 
 
-def test_an_async_operation_is_awaited() -> None:
-    flaky = Flaky(errors.SerializationFailure("a"))
+@pytest.mark.parametrize("wrap", [lambda operation: operation, lambda op: lambda: op()])
+def test_an_async_operation_is_awaited(
+    wrap: Callable[[Callable[[], Awaitable[str]]], Callable[[], Awaitable[str]]],
+) -> None:
+    flaky = Flaky(errors.SerializationFailure("a"), errors.DeadlockDetected("b"))
 
     async def operation() -> str:
         return flaky()
 
     async def caller() -> str:
-        return await with_retry(operation, 3, 0)
+        return await with_retry(wrap(operation), 3, 0)
 
     assert asyncio.run(caller()) == "done"
-    assert flaky.calls == 2
+    assert flaky.calls == 3
+
+
+def test_the_last_error_of_an_async_operation_is_raised_as_it_is() -> None:
+    last = errors.SerializationFailure("the last")
+    flaky = Flaky(errors.DeadlockDetected("the first"), last)
+
+    async def operation() -> str:
+        return flaky()
+
+    async def caller() -> str:
+        return await with_retry(operation, 2, 0)
+
+    with pytest.raises(errors.SerializationFailure) as caught:
+        asyncio.run(caller())
+    assert caught.value is last
 
 
 @pytest.mark.parametrize("predicate", [is_serialization, is_connection_lost, is_transient])
