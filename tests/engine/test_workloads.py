@@ -136,6 +136,7 @@ class Workload(RuleBasedStateMachine):
         )
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.one_version
 def test_no_workload_of_the_reference_target_gives_a_finding(conn: Any) -> None:
     work = 0

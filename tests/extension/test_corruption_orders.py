@@ -33,6 +33,7 @@ def until(condition):
         time.sleep(0.001)
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.one_version
 @settings(
     max_examples=500 if NIGHTLY else 25,

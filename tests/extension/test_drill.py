@@ -214,6 +214,7 @@ NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 SAMPLE = 30
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.one_version
 def test_two_corruptions_at_once_are_both_detected_and_healed_in_both_orders(used):
     pairs = list(itertools.combinations(sorted(dict(kinds(used))), 2))
