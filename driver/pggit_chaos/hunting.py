@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pggit_chaos import drills, extension, reproduction, sweeps
+from pggit_chaos import drills, extension, reproduction, shrinking, sweeps
 from pggit_chaos.listing import Listing, Record
 from pggit_chaos.recording import Recorder, Step, connect
 from pggit_chaos.rows import Drill, Finding, Outcome, TraceHit
@@ -40,15 +40,6 @@ _HANDLERS = """
 SELECT p.oid::pg_catalog.regprocedure::text
   FROM pg_catalog.pg_proc AS p
  WHERE p.prosrc ~* '\\mexception\\s+when\\M'
-"""
-_SEQUENCES = """
-SELECT array_agg(format('%I.%I', s.schemaname, s.sequencename)),
-       array_agg(COALESCE(s.last_value, s.start_value)), array_agg(s.last_value IS NOT NULL)
-  FROM pg_catalog.pg_sequences AS s
-"""
-_SET_SEQUENCES = """
-SELECT setval(s.name::regclass, s.value, s.is_called)
-  FROM unnest(%s::text[], %s::bigint[], %s::boolean[]) AS s(name, value, is_called)
 """
 
 
@@ -269,27 +260,8 @@ class Hunt:
     def _fewest(
         self, steps: Sequence[Step], shows: Callable[[psycopg.Connection[Any]], bool]
     ) -> list[Step]:
-        """Leave out steps as long as it still shows, ever smaller runs of them.
-
-        Tried within a transaction, because that is fast; where it does not show
-        there at all, no step is left out.
-        """
         with self._copy() as (conn, _):
-            sequences = conn.execute(_SEQUENCES).fetchone()
-            kept = list(steps)
-            if not _tried(conn, kept, shows):
-                return kept
-            size = len(kept)
-            while size >= 1:
-                start = len(kept)
-                while start > 0:
-                    start = max(0, start - size)
-                    fewer = kept[:start] + kept[start + size :]
-                    conn.execute(_SET_SEQUENCES, sequences)  # no rollback takes them back
-                    if _tried(conn, fewer, shows):
-                        kept = fewer
-                size //= 2
-            return kept
+            return shrinking.fewest(conn, steps, shows)
 
     # -- copies and proofs -----------------------------------------------
 
@@ -381,35 +353,6 @@ def _failing(operation: str, sqlstate: str) -> str:
 
 def _key(finding: Finding) -> tuple[str, str]:
     return finding.check_id, finding.row_identity
-
-
-def _tried(
-    conn: psycopg.Connection[Any],
-    steps: Sequence[Step],
-    shows: Callable[[psycopg.Connection[Any]], bool],
-) -> bool:
-    """Do steps in a transaction that is undone; answer whether it shows then."""
-    import psycopg
-
-    try:
-        with conn.transaction(force_rollback=True):
-            for step in steps:
-                _do(conn, step)
-            return shows(conn)
-    except psycopg.Error:
-        return False
-
-
-def _do(conn: psycopg.Connection[Any], step: Step) -> None:
-    import psycopg
-
-    try:
-        with conn.transaction(force_rollback=step.undone):
-            for statement in step.statements:
-                conn.execute(statement.encode())
-    except psycopg.Error:
-        if not step.undone:
-            raise
 
 
 def _count(conn: psycopg.Connection[Any], check_id: str) -> int:

@@ -85,15 +85,17 @@ def open_copy(
     talk: Callable[[str], None],
     *,
     workload: bool = True,
-    initdb_options: Iterable[str] | None = None,
+    own_server: bool = False,
+    initdb_options: Iterable[str] = (),
 ) -> Iterator[Workbench]:
     """Open what was chosen, or rather a copy of a database behind a DSN, extension enabled.
 
-    With ``initdb_options``, even if there are none, the copy is on a throwaway server.
+    ``own_server``: the copy must be on a throwaway server, made with ``initdb_options``.
     """
     if choice.dsn is None:
-        options = initdb_options or ()
-        with open_workbench(choice, talk, workload=workload, initdb_options=options) as bench:
+        with open_workbench(
+            choice, talk, workload=workload, initdb_options=initdb_options
+        ) as bench:
             yield bench
         return
     import psycopg
@@ -105,7 +107,7 @@ def open_copy(
         label = f"a copy of {_label(conn)}"
     with ExitStack() as stack:
         cluster = None
-        why = _why_not_beside(original) if initdb_options is None else "it must be a server of ours"
+        why = "it must be a server of ours" if own_server else _why_not_beside(original)
         if why is None:
             try:
                 dsn = stack.enter_context(clones.beside(original, talk))
@@ -113,7 +115,7 @@ def open_copy(
                 why = "somebody has connected to it"
         if why is not None:
             cluster = stack.enter_context(
-                clones.restored(original, talk, why=why, initdb_options=initdb_options or ())
+                clones.restored(original, talk, why=why, initdb_options=initdb_options)
             )
             dsn = cluster.dsn(clones.COPY)
         conn = stack.enter_context(_connect(dsn))

@@ -80,6 +80,7 @@ def test_the_version_is_that_of_the_control_file() -> None:
         ["drill", "kind", "--category", "c"],
         ["drill", "--kind", "kind", "--category", "c"],
         ["drill", "--physical", "--in-place"],
+        ["drill", "--physical", "--pairs"],
         ["drill", "--physical", "--category", "c"],
         ["drill", "--physical", "--kind", "no_such_kind"],
         ["drill", "--seed", "many"],

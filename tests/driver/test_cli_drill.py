@@ -165,6 +165,18 @@ def test_kinds_can_be_named_by_option_and_by_argument(dsn: str) -> None:
     assert [row["kind"] for row in rows(done)] == ["commit_deleted", "object_deleted"]
 
 
+def test_each_two_kinds_are_drilled_at_once(dsn: str) -> None:
+    named = ("commit_message_lost", "object_state_lost", "trinity_sequence_rewound")
+    done = run("drill", "--dsn", dsn, "--pairs", *named, "--format", "json")
+    assert done.returncode == CLEAN, done.stdout
+    assert [(row["kind"], row["other"]) for row in rows(done)] == [
+        (named[0], named[1]),
+        (named[0], named[2]),
+        (named[1], named[2]),
+    ]
+    assert all(row["detected"] and row["healed"] for row in rows(done))
+
+
 def test_a_drill_that_is_not_detected_is_a_finding(dsn: str) -> None:
     with psycopg.connect(dsn) as conn:
         conn.execute("""
@@ -192,7 +204,10 @@ def test_files_are_damaged_on_a_throwaway_server_only(dumpable: Cluster) -> None
 # -- interruption --------------------------------------------------------
 
 
-def test_ctrl_c_lists_what_was_done_and_drops_the_copy(cluster: Cluster, dsn: str) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_lists_what_was_done_and_drops_the_copy(
+    cluster: Cluster, dsn: str, sent: signal.Signals
+) -> None:
     with (
         psycopg.connect(cluster.dsn("postgres"), autocommit=True) as watcher,
         subprocess.Popen(
@@ -203,7 +218,7 @@ def test_ctrl_c_lists_what_was_done_and_drops_the_copy(cluster: Cluster, dsn: st
         ) as process,
     ):
         _wait_for_drills(watcher, process)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         written, said = process.communicate()
         assert watcher.execute(_CLONES).fetchall() == []
     assert process.returncode == INTERRUPTED

@@ -14,7 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from command_line import CLEAN, FINDINGS, INTERRUPTED, run, words
-from pggit_chaos import binaries, reference, reproduction, sabotage
+from pggit_chaos import binaries, reference, reproduction, sabotage, shrinking
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.recording import Step, connect
 from servers.fleet import ROOT, Fleet
@@ -131,6 +131,34 @@ def test_ctrl_c_lists_the_bugs_that_were_found(source: Path, fleet: Fleet, tmp_p
     bugs = json.loads(written)["bugs"]
     assert bugs[0]["name"] == said.removeprefix("found: ").strip()
     assert Path(bugs[0]["script"]).is_file()
+
+
+# -- shrinking -----------------------------------------------------------
+
+
+def _exists(conn: psycopg.Connection[Any]) -> bool:
+    return conn.execute("SELECT to_regclass('wanted') IS NOT NULL").fetchone() == (True,)
+
+
+@pytest.mark.parametrize("others", range(6))
+def test_only_the_steps_that_it_takes_are_kept(conn: psycopg.Connection[Any], others: int) -> None:
+    needed = [
+        Step(statements=["CREATE SCHEMA needed"]),
+        Step(statements=["CREATE TABLE needed.t AS SELECT nextval('pggit.commits_id_seq') AS i"]),
+        Step(statements=["CREATE TABLE wanted AS SELECT 1 / (3 - i) AS j FROM needed.t"]),
+    ]
+    conn.execute("SELECT setval('pggit.commits_id_seq', 1)")  # nextval must be 2 each time
+    noise = [Step(statements=[f"CREATE TABLE noise_{i} ()"]) for i in range(others)]
+    failing = [Step(statements=["SELECT 1/0"], undone=True)] * others
+    steps = [*noise, needed[0], *failing, needed[1], needed[2], *failing]
+    assert shrinking.fewest(conn, steps, _exists) == needed
+    assert not _exists(conn)
+    assert conn.execute("SELECT last_value FROM pggit.commits_id_seq").fetchone() == (1,)
+
+
+def test_what_does_not_show_keeps_every_step(conn: psycopg.Connection[Any]) -> None:
+    steps = [Step(statements=["SELECT 1"])] * 3
+    assert shrinking.fewest(conn, steps, _exists) == steps
 
 
 # -- recording and telling -----------------------------------------------

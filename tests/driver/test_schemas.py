@@ -44,6 +44,7 @@ def dsn(cluster: Cluster, database: str) -> str:
         (["fsck"], {"findings"}),
         (["fsck", "--read-only"], {"findings"}),
         (["drill", "commit_deleted", "branch_status_lost", "--in-place"], {"drills"}),
+        (["drill", "--pairs", "commit_deleted", "branch_status_lost", "--in-place"], {"pairs"}),
         (["sweep", "SELECT pggit.generate_trinity_id()"], {"sweeps"}),
         (["sweep", "--hits", "SELECT pggit.generate_trinity_id()"], {"hits"}),
         (["sweep", "SELECT nothing_of_the_kind()"], {"sweeps"}),

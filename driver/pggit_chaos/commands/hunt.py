@@ -56,7 +56,7 @@ def command(*, output: Path, workloads: int, seed: int, choice: Choice, format_n
     """
     bugs: list[hunting.Bug] = []
     drilled: list[Drill] = []
-    with open_copy(choice, talk.say, workload=False, initdb_options=()) as bench:
+    with open_copy(choice, talk.say, workload=False, own_server=True) as bench:
         label = bench.label
         output.mkdir(parents=True, exist_ok=True)
         hunt = _hunt(bench, output)

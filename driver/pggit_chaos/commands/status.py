@@ -21,6 +21,10 @@ SELECT count(*) FROM pggit_chaos.hooks_intact()
 _FAULTS = "SELECT count(*) FROM pggit_chaos.fault WHERE state = 'armed'"
 _HOLDS = "SELECT count(*) FROM pggit_chaos.lock_hold"
 _CORRUPTIONS = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'present'"
+_REPAIRS = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'repaired'"
+# Not the view, which runs the checks.
+_ACCEPTED = "SELECT count(*) FROM pggit_chaos._accepted_finding"
+_COPIES = "SELECT count(*) FROM pg_catalog.pg_database AS d WHERE starts_with(d.datname, %s)"
 
 
 @click.command(
@@ -49,11 +53,11 @@ def command(*, choice: Choice, format_name: str) -> int:
 
 
 def _records(conn: psycopg.Connection[Any]) -> list[listing.Record]:
-    from pggit_chaos import extension
+    from pggit_chaos import clones, extension
     from pggit_chaos.errors import translated
 
-    def count(query: str) -> int:
-        row = conn.execute(query).fetchone()
+    def count(query: str, arguments: tuple[str, ...] = ()) -> int:
+        row = conn.execute(query, arguments).fetchone()
         return int(row[0]) if row is not None else 0
 
     with translated():
@@ -84,6 +88,23 @@ def _records(conn: psycopg.Connection[Any]) -> list[listing.Record]:
                 count(_CORRUPTIONS),
                 "SELECT pggit_chaos.heal_all();",
                 harmful=True,
+            ),
+            _record(
+                "repairs",
+                count(_REPAIRS),
+                "SELECT pggit_chaos.heal(corruption_id) FROM pggit_chaos.corruption"
+                " WHERE state = 'repaired';",
+            ),
+            _record(
+                "accepted findings",
+                count(_ACCEPTED),
+                "SELECT pggit_chaos.reject_finding(check_id, row_identity)"
+                " FROM pggit_chaos.accepted_finding;",
+            ),
+            _record(
+                "copies on this server",
+                count(_COPIES, (clones.PREFIX,)),
+                f"\\l {clones.PREFIX}*, then DROP DATABASE of those that nobody drills",
             ),
         ]
 
