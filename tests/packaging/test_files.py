@@ -14,13 +14,22 @@ import pytest
 
 import pggit_chaos
 from pggit_chaos import _script, extension
-from servers.fleet import ROOT
+from servers.fleet import ROOT, VERSIONS, Fleet
 
 ALLOWED_IN_ROOT = {
     *("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "META.json"),
     *("hatch_build.py", "pyproject.toml", "pggit_chaos.control"),
     *("sql", "driver", "tests", "docs", "benchmarks"),
 }
+
+
+WITHOUT_CHECKOUT = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from pggit_chaos import cli
+assert cli.__file__.startswith(sys.path[0]), cli.__file__
+cli.main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +144,35 @@ def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> No
     assert version == extension.version()
     assert int(files) == len(extension.files())
     assert int(scripts) >= 1
+
+
+def test_the_wheel_carries_the_suite_and_the_plugin(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        (entry_points,) = (name for name in names if name.endswith("/entry_points.txt"))
+        declared = archive.read(entry_points).decode()
+    suite = ROOT / "tests/chaos"
+    expected = {
+        f"pggit_chaos/suite/{path.relative_to(suite).as_posix()}"
+        for pattern in ("*.py", "*.ini", "*.md")
+        for path in suite.rglob(pattern)
+    }
+    assert expected <= names
+    assert "[pytest11]\npggit_chaos.plugin = pggit_chaos.plugin\n" in declared
+
+
+def test_the_suite_runs_from_the_wheel(wheel: Path, tmp_path: Path, fleet: Fleet) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    bindir = fleet.programs(VERSIONS[-1]).bindir
+    said = _run(
+        [
+            *(sys.executable, "-c", WITHOUT_CHECKOUT, tmp_path / "site"),
+            *("suite", "--pg-bindir", bindir, "-k", "transaction_example", "--tests"),
+        ],
+        tmp_path,
+    )
+    assert "transaction_example" in said
 
 
 def test_there_is_one_version() -> None:
