@@ -94,6 +94,16 @@ class TestHistory:
         changes = [change.change for change in records.history("public.t")]
         assert changes == ["CREATE", "ALTER", "DROP"], f"its history says {changes}"
 
+    def test_a_dropped_table_has_no_columns(self, pggit: Target) -> None:
+        """Promise: the columns of a table go with it, and come back with it as they are then."""
+        pggit.conn.execute("CREATE TABLE public.t (id integer, name text)")
+        pggit.conn.execute("DROP TABLE public.t")
+        records = Records(pggit.conn)
+        left = records.columns("t")
+        assert not left, f"the table is gone, and recorded of it are the columns {left}"
+        pggit.conn.execute("CREATE TABLE public.t (other integer)")
+        assert records.columns("t") == {"other"}
+
     def test_what_is_created_again_goes_on_from_there(self, pggit: Target) -> None:
         """Promise: a table of a name that was dropped has the history of that name."""
         for _ in range(2):
