@@ -116,7 +116,8 @@ SELECT is_empty($$
                            'arm', 'disarm', 'disarm_all', 'corrupt', 'heal', 'heal_all', 'fsck',
                            'accept_finding', 'reject_finding', 'repair',
                            'digest', 'state_digest', 'wake',
-                           'wait_triggered', 'hold_lock', 'release_lock', 'drill', 'drill_all', 'trace', 'sweep')
+                           'wait_triggered', 'hold_lock', 'release_lock', 'drill', 'drill_all',
+                           'drill_pair', 'drill_pairs', 'trace', 'sweep')
 $$, 'no function is public but those of the contract');
 
 SELECT * FROM finish();
