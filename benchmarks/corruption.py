@@ -86,14 +86,14 @@ def as_listing(costs: Sequence[Cost], title: str) -> Listing:
     return Listing(
         name="corruptions",
         title=title,
-        columns=("kind", "corrupt ms", "heal ms", "holds", "note"),
+        columns=("kind", "corrupt_ms", "heal_ms", "holds", "note"),
         records=[
             Record(
                 name=cost.kind,
                 values={
                     "kind": cost.kind,
-                    "corrupt ms": _median(cost.corrupt),
-                    "heal ms": _median(cost.heal),
+                    "corrupt_ms": _median(cost.corrupt),
+                    "heal_ms": _median(cost.heal),
                     "holds": cost.failure is None if cost.corrupt else None,
                     "note": MUST_READ_ALL.get(cost.kind) if cost.corrupt else "nothing to corrupt",
                 },
@@ -114,12 +114,12 @@ def drills(conn: Connection, clock: Clock) -> Listing:
         started = clock(conn)
         conn.execute("SELECT * FROM pggit_chaos.drill(%s)", [kind])
         drill = clock(conn) - started
-        values = {"kind": kind, "s": round(drill / 1e9, 1), "over fsck": round(drill / whole, 2)}
+        values = {"kind": kind, "s": round(drill / 1e9, 1), "over_fsck": round(drill / whole, 2)}
         records.append(Record(name=kind, values=values, failure=None))
     return Listing(
         name="drills",
         title=f"Drills; fsck() takes {whole / 1e9:.1f} s",
-        columns=("kind", "s", "over fsck"),
+        columns=("kind", "s", "over_fsck"),
         records=records,
     )
 
@@ -174,7 +174,9 @@ def command(
             measured = as_listing(costs, f"Corruptions of {commits} commits, by {clock} time")
             talk.say(f"drilling {len(_DRILLED)} kinds")
             listing.write([measured, drills(conn, time)], format_name)
-    sys.exit(int(measured.failures > 0))
+    missed = measured.failures
+    talk.say(f"{missed} bars are missed" if missed else "every bar holds")
+    sys.exit(int(missed > 0))
 
 
 if __name__ == "__main__":
