@@ -208,10 +208,12 @@ class TestRealSerializationFailures:
 
         def reading(target: Target) -> list[str]:
             target.conn.isolation_level = IsolationLevel.REPEATABLE_READ
-            wrong = []
-            for _ in range(15):
+            wrong: list[str] = []
+            for _ in range(500):
                 with target.conn.transaction():
                     wrong += broken_lines(target.conn)
+                    if len(commits(target.conn)) == 16:
+                        break
             return wrong
 
         def writing(target: Target) -> None:
