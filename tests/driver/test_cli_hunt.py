@@ -201,6 +201,33 @@ def test_a_step_says_which_error_ended_it(recorded: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "outcome"),
+    [("lock_outlives_error", "leaked"), ("serialization_masked", "masked")],
+)
+def test_an_outcome_is_told_where_it_is_and_nowhere_else(
+    name: str, outcome: str, cluster: Cluster, database: str, psql: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.sql"
+    script.write_text(
+        reproduction.of_outcome(
+            operation="commit",
+            statement="SELECT pggit.commit_changes('main', 'a message')",
+            ground=[],
+            failpoint="pggit.commits.insert.before",
+            nth=1,
+            sqlstate="40001",
+            outcome=outcome,
+            place="there",
+            target="a test",
+        )
+    )
+    assert not reproduction.run(psql, script, cluster.dsn(database))
+    with cluster.connect(database) as conn:
+        sabotage.apply(conn, sabotage.find(name))
+    assert reproduction.run(psql, script, cluster.dsn(database))
+
+
+@pytest.mark.parametrize(
     "expression", ["'it''s \\ a \"path\"'", "1\n  -- why\n  + 1", "E'a\\nb'", "'{1,2}'::int[]"]
 )
 def test_any_statement_can_be_told(

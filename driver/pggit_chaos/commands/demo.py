@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pggit_chaos import drills, listing, options, sweeps, talk
+from pggit_chaos.rows import Drill
 from pggit_chaos.workbench import Choice, open_workbench
 
 
@@ -34,20 +35,17 @@ def command(*, pg_bindir: Path | None, format_name: str, seed: int) -> int:
 
     with open_workbench(Choice(pg_bindir=pg_bindir), talk.say) as bench:
         chaos = Chaos(bench.conn)
-        drilled = [
-            drill
-            for category in talk.progress(drills.categories(chaos), what="drills")
-            for drill in chaos.drill_all(category, seed)
-        ]
-        with sweeps.ground(chaos):
-            swept = [
-                sweep
-                for operation in talk.progress(Target(bench.conn).operations(), what="sweeps")
-                for sweep in sweeps.run(chaos, [operation])
-            ]
+        drilled: list[Drill] = []
+        swept: list[sweeps.Sweep] = []
+        with talk.interruptible() as interruption:
+            for category in talk.progress(drills.categories(chaos), what="drills"):
+                drilled.extend(chaos.drill_all(category, seed))
+            with sweeps.ground(chaos):
+                for operation in talk.progress(Target(bench.conn).operations(), what="sweeps"):
+                    swept.extend(sweeps.run(chaos, [operation]))
         listings = (
             drills.as_listing(drilled, bench.label),
             sweeps.as_listing(swept, bench.label),
         )
     listing.write(listings, format_name)
-    return int(any(each.failures for each in listings))
+    return interruption.status(int(any(each.failures for each in listings)))
