@@ -385,3 +385,42 @@ class TestBystanders:
             seen = reader.outcome()
         assert done, "who reads which branches there are waits for a transaction that changes them"
         assert seen == [None, "ACTIVE", "ACTIVE"], f"seen of what was not committed: {seen}"
+
+
+class TestGoingAway:
+    @pytest.mark.parametrize(
+        ("source", "target"), [("doomed", "main"), ("side", "doomed")], ids=["source", "target"]
+    )
+    def test_a_branch_that_is_being_deleted_is_not_merged(
+        self, ground: Target, crowd: Crowd, first: Target, source: str, target: str
+    ) -> None:
+        """Promise: a merge that had to wait looks at its branches as they are then."""
+        for branch in ("doomed", "side"):
+            ground.create_branch(branch)
+        first.delete_branch("doomed")
+        with crowd.running(lambda each: each.merge(source, target)) as merge:
+            merge.settle()
+            first.conn.commit()
+            outcome = merge.outcome()
+        assert errors([outcome]), f"a deleted branch was merged: {outcome}"
+        status = value(ground.conn, STATUS, "doomed")
+        assert status in (None, "DELETED"), f"deleted, and then its status became {status}"
+
+    def test_no_change_is_recorded_on_a_branch_that_is_being_deleted(
+        self, ground: Target, crowd: Crowd, first: Target
+    ) -> None:
+        """Promise: a schema change on a branch that goes away is refused, with its record."""
+        ground.create_branch("doomed")
+
+        def changing(target: Target) -> None:
+            target.switch_branch("doomed")
+            target.conn.execute("CREATE TABLE public.late (id integer)")
+
+        first.delete_branch("doomed")
+        with crowd.running(changing) as change:
+            change.settle()
+            first.conn.commit()
+            outcome = change.outcome()
+        assert value(ground.conn, STATUS, "doomed") in (None, "DELETED")
+        assert errors([outcome]), "a change was recorded on a branch that is deleted"
+        assert value(ground.conn, "SELECT to_regclass('public.late')") is None

@@ -1,4 +1,4 @@
--- category: property
+-- category: transaction
 -- A commit to a deleted branch is stored, and the branch stays deleted.
 CREATE OR REPLACE FUNCTION pggit._append_commit(
     branch_id integer, hash text, message text, metadata jsonb)
