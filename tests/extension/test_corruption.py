@@ -195,6 +195,12 @@ def test_pggit_does_not_notice_a_corruption_of_its_definitions(used):
 # -- refusals
 
 
+def with_object(statement):
+    """Run the statement that an expression makes of the image of the only corruption."""
+    image = f"SELECT {statement} FROM pggit_chaos._corruption_image"
+    return f"DO $do$ BEGIN EXECUTE ({image}); END $do$"
+
+
 @pytest.mark.parametrize(
     ("call", "sqlstate", "message"),
     [
@@ -285,6 +291,38 @@ def test_without_pggit_there_is_nothing_that_applies(conn):
             "event trigger pggit_d%_trigger was changed",
         ),
         (
+            "privilege_revoked",
+            with_object("'GRANT DELETE ON ' || split_part(object, 'table ', 2) || ' TO PUBLIC'"),
+            "privileges of table pggit._% was changed",
+        ),
+        (
+            "rows_hidden",
+            with_object("'DROP POLICY pggit_chaos_hides ON ' || split_part(object, 'table ', 2)"),
+            "row security of table pggit._% was changed",
+        ),
+        (
+            "function_shadowed",
+            with_object(
+                "'CREATE OR REPLACE ' || object"
+                " || ' RETURNS void LANGUAGE sql AS $body$SELECT 1$body$'"
+            ),
+            "function public._% was changed",
+        ),
+        (
+            "relation_unheard",
+            with_object("'CREATE OR REPLACE ' || object || ' AS SELECT 2 AS one'"),
+            "view public.unheard_% was changed",
+        ),
+        ("function_renamed", with_object("undo"), "function pggit._% was changed"),
+        ("branched_table_renamed", with_object("undo"), "table pggit_base._% was changed"),
+        ("constraint_dropped", with_object("undo"), "constraint _% of table pggit._% was changed"),
+        ("index_invalidated", with_object("undo"), "index pggit._% was changed"),
+        (
+            "enum_label_renamed",
+            "ALTER TYPE pggit.merge_resolution ADD VALUE 'SOMETHING'",
+            "type pggit.merge_resolution was changed",
+        ),
+        (
             "commit_time_reversed",
             "DROP TABLE pggit.commits CASCADE",
             'table "pggit.commits" does not exist any more',
@@ -330,6 +368,17 @@ def test_a_row_that_a_newer_corruption_deleted_comes_back_as_it_was_at_first(use
     older = corrupt(used, "branch_main_retired")
     newer = corrupt(used, "branch_main_deleted")
     assert heal(used, older) is True
+    assert heal(used, newer) is True
+    assert state(used) == before
+
+
+def test_a_change_between_two_corruptions_stands_in_the_way_of_the_older_one_alone(used):
+    older = corrupt(used, "branch_main_retired")
+    used.execute("UPDATE pggit.branches SET description = 'changed' WHERE name = 'main'")
+    before = state(used)
+    newer = corrupt(used, "branch_main_renamed")
+    error = refused(used, "SELECT pggit_chaos.heal(%s)", [older])
+    assert error.sqlstate == "PC005"
     assert heal(used, newer) is True
     assert state(used) == before
 
