@@ -72,7 +72,8 @@ def _run(plan: Plan, started: Callable[[subprocess.Popen[bytes]], None]) -> Run:
         began = time.monotonic()
         with said.open("wb") as output:
             process = subprocess.Popen(
-                [*(plan.command or _command()), *plan.arguments, "--chaos-journal", str(written)],
+                # One word: pytest would take the path for one of the tests, and look there.
+                [*(plan.command or _command()), *plan.arguments, f"--chaos-journal={written}"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pggit_chaos import sabotage
 from pggit_chaos.cluster import Cluster
 
 pytestmark = pytest.mark.one_version
@@ -98,3 +99,30 @@ def test_a_role_that_may_not_create_databases_is_told(chaos_run: Run, poor_dsn: 
     result = chaos_run(COMMITS, f"--chaos-dsn={poor_dsn}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(['*role "poor" may not create databases*', '*"poor" CREATEDB;'])
+
+
+NOTICES = """
+import pytest
+
+pytestmark = [pytest.mark.chaos, pytest.mark.property]
+
+@pytest.mark.parametrize("length", [1, 1000])
+def test_message(pggit, length):
+    pggit.commit("main", "m" * length)
+    row = pggit.conn.execute("SELECT length(message) FROM pggit.commits").fetchone()
+    assert row == (length,)
+"""
+
+
+def test_all_sabotages_are_tried_in_turn(chaos_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = [sabotage.find("message_cut"), sabotage.find("head_cut")]
+    monkeypatch.setattr(sabotage, "all", lambda: two)
+    result = chaos_run(NOTICES, "--chaos-sabotage", "all")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            "*(control)*passes*",
+            "*message_cut * 1 * noticed *",
+            "*head_cut*no test of category corruption noticed*",
+        ]
+    )

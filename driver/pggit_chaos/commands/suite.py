@@ -99,7 +99,7 @@ def command(
     with tempfile.TemporaryDirectory(prefix="pggit-chaos-suite-") as directory:
         written = Path(directory, "journal")
         written.touch()
-        status = _run([*arguments, "--chaos-journal", str(written)])
+        status = _run([*arguments, f"--chaos-journal={written}"])
         entries = journal.read(written)
     if status == NOTHING_COLLECTED:
         raise UsageError("no test matches", hint="pggit-chaos suite -- --collect-only -q")

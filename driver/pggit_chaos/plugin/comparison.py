@@ -15,11 +15,19 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """Run pytest once as it is and once for each sabotage, instead of here."""
     if config.getoption("--chaos-sabotage") != ALL or hasattr(config, "workerinput"):
         return None
+    from pggit_chaos.errors import ChaosError
+
+    try:
+        return _compare(_command(config))
+    except ChaosError as error:
+        raise pytest.UsageError(f"{error}\n{error.detail or ''}") from error
+
+
+def _compare(command: tuple[str, ...]) -> int:
     from pggit_chaos import listing, metrics, sabotage, suite_run, talk
     from pggit_chaos.suite_run import Plan
 
     chosen = sabotage.all()
-    command = _command(config)
     control = Plan(label="no sabotage", command=command)
     plans = [
         Plan(label=each.name, command=command, arguments=(f"--chaos-sabotage={each.name}",))
