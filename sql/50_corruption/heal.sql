@@ -3,6 +3,7 @@
 --
 -- Undo corruptions exactly, by their images.  heal() answers false where there
 -- is nothing left to do; heal_all() answers how many it healed, newest first.
+-- A repair goes with the corruptions that it came on top of, and stays otherwise.
 -- Later corruptions of the same thing stay, as if they had been done to what is
 -- healed.  What anybody else changed since is not overwritten: PC005 names it, and
 -- nothing is healed.  They need no opt-in: they put pgGit back.  Writes: pgGit's metadata,
@@ -50,6 +51,12 @@ BEGIN
         SELECT c.corruption_id
           FROM @extschema@._corruption AS c
          WHERE c.healed_at IS NULL
+           AND (NOT @extschema@._is_repair(c.kind)
+                OR EXISTS (SELECT
+                             FROM @extschema@._corruption AS o
+                            WHERE o.corruption_id < c.corruption_id
+                              AND o.healed_at IS NULL
+                              AND NOT @extschema@._is_repair(o.kind)))
          ORDER BY c.corruption_id DESC
     LOOP
         IF @extschema@.heal(v_id) THEN

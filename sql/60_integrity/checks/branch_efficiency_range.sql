@@ -14,3 +14,14 @@ SELECT format('id=%s', b.id),
   FROM ONLY pggit.branches AS b
  WHERE b.storage_efficiency NOT BETWEEN 0 AND 100
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_efficiency_range', 'update', 'pggit.branches',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('storage_efficiency',
+                          CASE WHEN t.storage_efficiency < 0 THEN 0 ELSE 100 END) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.branches AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

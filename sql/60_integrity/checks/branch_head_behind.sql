@@ -18,3 +18,18 @@ SELECT format('id=%s', b.id),
     ON c.parent_commit_hash = b.head_commit_hash AND c.branch_id = b.id
  GROUP BY b.id, b.name, b.head_commit_hash
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_head_behind', 'update', 'pggit.branches',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('head_commit_hash',
+              (SELECT c.hash
+                 FROM ONLY pggit.commits AS c
+                WHERE c.branch_id = t.id
+                ORDER BY c.id DESC
+                LIMIT 1)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.branches AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -21,3 +21,23 @@ SELECT format('id=%s', b.id),
                      FROM ONLY pggit.branches AS k
                      JOIN ONLY pggit.commits AS c ON c.hash = k.head_commit_hash))
 $query$);
+
+-- A branch without commits of its own is where its parent is.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_head_missing', 'update', 'pggit.branches',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('head_commit_hash', COALESCE(
+              (SELECT c.hash
+                 FROM ONLY pggit.commits AS c
+                WHERE c.branch_id = t.id
+                ORDER BY c.id DESC
+                LIMIT 1),
+              (SELECT c.hash
+                 FROM ONLY pggit.branches AS p
+                 JOIN ONLY pggit.commits AS c ON c.hash = p.head_commit_hash
+                WHERE p.id = t.parent_branch_id))) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.branches AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -19,3 +19,16 @@ SELECT 'name=main',
  WHERE b.name = 'main'
    AND b.id <> 1
 $query$);
+
+-- The branch that has the id of main and another name was renamed. Where there is none, main is
+-- lost.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_main_missing', 'update', 'pggit.branches',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('name', 'main') AS change
+  FROM finding AS f
+  JOIN ONLY pggit.branches AS t ON t.id = 1 AND t.name <> 'main'
+ WHERE NOT EXISTS (SELECT FROM ONLY pggit.branches AS m WHERE m.name = 'main')
+$query$);

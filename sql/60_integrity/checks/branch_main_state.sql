@@ -20,3 +20,13 @@ SELECT 'name=main',
  WHERE b.name = 'main'
    AND (b.status <> 'ACTIVE' OR b.parent_branch_id IS NOT NULL)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_main_state', 'update', 'pggit.branches',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('status', 'ACTIVE', 'parent_branch_id', NULL) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.branches AS t ON f.row_identity = format('name=%s', t.name)
+$query$);

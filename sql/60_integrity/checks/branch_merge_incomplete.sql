@@ -22,3 +22,21 @@ SELECT format('id=%s', b.id),
  WHERE b.status = 'MERGED' AND b.merged_at IS NULL
     OR (b.merged_at IS NULL) <> (b.merged_by IS NULL)
 $query$);
+
+-- What says that a branch was merged is believed where there are two of it: status, time and
+-- author. What is missing then is no earlier than the branch.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_merge_incomplete', 'update', 'pggit.branches',
+$query$
+SELECT t.ctid AS victim,
+       CASE WHEN t.merged_at IS NULL AND t.merged_by IS NULL
+            THEN jsonb_build_object('status', 'ACTIVE')
+            WHEN t.status = 'MERGED'
+            THEN jsonb_build_object('merged_at', COALESCE(t.merged_at, t.created_at),
+                                    'merged_by', COALESCE(t.merged_by, t.created_by))
+            ELSE jsonb_build_object('merged_at', NULL, 'merged_by', NULL)
+       END AS change
+  FROM finding AS f
+  JOIN ONLY pggit.branches AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

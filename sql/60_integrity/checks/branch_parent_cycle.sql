@@ -27,3 +27,18 @@ SELECT format('id=%s', w.id),
   FROM walk AS w
  WHERE w.next = w.id
 $query$);
+
+-- All branches come from main.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_parent_cycle', 'update', 'pggit.branches',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('parent_branch_id',
+              (SELECT m.id
+                 FROM ONLY pggit.branches AS m
+                WHERE m.name = 'main'
+                  AND m.id <> t.id)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.branches AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -19,3 +19,18 @@ SELECT format('id=%s', b.id),
                      FROM ONLY pggit.branches AS p
                     WHERE p.id = b.parent_branch_id)
 $query$);
+
+-- All branches come from main.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_parent_missing', 'update', 'pggit.branches',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('parent_branch_id',
+              (SELECT m.id
+                 FROM ONLY pggit.branches AS m
+                WHERE m.name = 'main'
+                  AND m.id <> t.id)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.branches AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -17,3 +17,11 @@ SELECT 'sequence=pggit.branches_id_seq',
    AND s.last_value = 1
    AND EXISTS (SELECT FROM ONLY pggit.branches AS b WHERE b.id = 1)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_sequence_unused', 'sequence', NULL,
+$query$
+SELECT 'pggit.branches_id_seq'::regclass AS sequence, 1 AS last_value, true AS is_called
+  FROM finding AS f
+$query$);

@@ -14,3 +14,14 @@ SELECT format('id=%s', b.id),
   FROM ONLY pggit.branches AS b
  WHERE b.status IS NULL
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branch_status_missing', 'update', 'pggit.branches',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('status',
+                          CASE WHEN t.merged_at IS NULL THEN 'ACTIVE' ELSE 'MERGED' END) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.branches AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -20,3 +20,12 @@ SELECT format('id=%s', t.id),
                     WHERE n.nspname = t.branch_schema
                       AND c.relname = t.branch_table)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branched_table_missing', 'delete', 'pggit.branched_tables',
+$query$
+SELECT t.ctid AS victim
+  FROM finding AS f
+  JOIN ONLY pggit.branched_tables AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -17,3 +17,21 @@ SELECT format('id=%s', t.id),
                      FROM ONLY pggit.branch_storage_stats AS s
                     WHERE s.branch_name = t.branch_name)
 $query$);
+
+-- The rows are counted in the tables' own records; their size is not known.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'branched_table_stats_missing', 'insert', 'pggit.branch_storage_stats',
+$query$
+SELECT jsonb_build_object('branch_name', t.branch_name,
+                          'created_at', min(t.branched_at),
+                          'last_modified', max(t.branched_at),
+                          'total_size', 0,
+                          'row_count', COALESCE(sum(t.row_count), 0),
+                          'compression_type', 'none',
+                          'cow_enabled', bool_or(t.uses_cow),
+                          'storage_efficiency', 100) AS new_row
+  FROM finding AS f
+  JOIN ONLY pggit.branched_tables AS t ON f.row_identity = format('id=%s', t.id)
+ GROUP BY t.branch_name
+$query$);

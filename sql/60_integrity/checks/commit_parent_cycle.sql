@@ -29,3 +29,20 @@ SELECT format('id=%s', w.id),
   FROM walk AS w
  WHERE w.next = w.hash
 $query$);
+
+-- The commit before it on its branch, none for the first.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'commit_parent_cycle', 'update', 'pggit.commits',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('parent_commit_hash',
+              (SELECT p.hash
+                 FROM ONLY pggit.commits AS p
+                WHERE p.branch_id = t.branch_id
+                  AND p.id < t.id
+                ORDER BY p.id DESC
+                LIMIT 1)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.commits AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -15,3 +15,13 @@ SELECT format('id=%s', c.id),
   FROM ONLY pggit.commits AS c
  WHERE c.committed_at < c.authored_at
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'commit_time_order', 'update', 'pggit.commits',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('authored_at', t.committed_at) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.commits AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

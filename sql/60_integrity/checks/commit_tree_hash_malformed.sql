@@ -16,3 +16,13 @@ SELECT format('id=%s', c.id),
  WHERE length(c.tree_hash) <> 64
     OR c.tree_hash ~ '[^0-9a-f]'
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'commit_tree_hash_malformed', 'update', 'pggit.commits',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('tree_hash', NULL) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.commits AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -42,3 +42,34 @@ SELECT format('constraint=%s %s(%s)', t.relation, t.kind, array_to_string(t.colu
                                     ON a.attrelid = c.conrelid AND a.attnum = k.attnum
                                  ORDER BY k.position))
 $query$);
+
+-- A foreign key does on deletion what pgGit's does. Rows that do not fulfil the constraint stop
+-- it.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'constraint_missing', 'statement', NULL,
+$query$
+SELECT format('constraint %I of table %s', m.name, m.relation) AS object,
+       format('ALTER TABLE %s ADD CONSTRAINT %I %s', m.relation, m.name, m.definition) AS damage,
+       format('ALTER TABLE %s DROP CONSTRAINT %I', m.relation, m.name) AS undo,
+       format('SELECT pg_get_constraintdef(c.oid) FROM pg_catalog.pg_constraint AS c'
+              ' WHERE c.conrelid = to_regclass(%L) AND c.conname = %L',
+              m.relation, m.name) AS probe
+  FROM (SELECT p.part[1] AS relation,
+               format('%s_%s_%s', split_part(p.part[1], '.', 2), replace(p.part[3], ',', '_'),
+                      CASE p.part[2] WHEN 'p' THEN 'pkey' WHEN 'u' THEN 'key' ELSE 'fkey' END)
+                   AS name,
+               CASE p.part[2] WHEN 'p' THEN format('PRIMARY KEY (%s)', p.part[3])
+                              WHEN 'u' THEN format('UNIQUE (%s)', p.part[3])
+                              ELSE format('FOREIGN KEY (%s) REFERENCES %s (id)%s', p.part[3],
+                                          CASE p.part[3] WHEN 'branch_id' THEN 'pggit.branches'
+                                               WHEN 'parent_branch_id' THEN 'pggit.branches'
+                                               ELSE 'pggit.objects' END,
+                                          CASE p.part[3] WHEN 'parent_branch_id' THEN ''
+                                               ELSE ' ON DELETE CASCADE' END)
+                   END AS definition
+          FROM finding AS f
+         CROSS JOIN LATERAL regexp_match(f.row_identity, '^constraint=(\S+) (.)\((.*)\)$')
+               AS p(part)) AS m
+ ORDER BY m.definition !~ '^(PRIMARY|UNIQUE)', m.relation, m.name
+$query$);

@@ -20,3 +20,21 @@ SELECT format('constraint=%s.%I', c.conrelid::regclass, c.conname),
    AND n.nspname <> '@extschema@'
    AND NOT c.convalidated
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'constraint_unvalidated', 'statement', NULL,
+$query$
+SELECT format('constraint %I of table %s', c.conname, c.conrelid::regclass) AS object,
+       format('ALTER TABLE %s VALIDATE CONSTRAINT %I', c.conrelid::regclass, c.conname) AS damage,
+       format('UPDATE pg_catalog.pg_constraint SET convalidated = false'
+              ' WHERE conrelid = %L::regclass AND conname = %L',
+              c.conrelid::regclass, c.conname) AS undo,
+       format('SELECT c.convalidated::text FROM pg_catalog.pg_constraint AS c'
+              ' WHERE c.conrelid = to_regclass(%L) AND c.conname = %L',
+              c.conrelid::regclass, c.conname) AS probe
+  FROM finding AS f
+  JOIN pg_catalog.pg_constraint AS c
+    ON f.row_identity = format('constraint=%s.%I', c.conrelid::regclass, c.conname)
+ ORDER BY c.conrelid::regclass::text, c.conname
+$query$);

@@ -17,3 +17,12 @@ SELECT format('id=%s', d.id),
                      FROM ONLY pggit.branches AS b
                     WHERE b.id = d.branch_id)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'data_branch_missing', 'delete', 'pggit.data_branches',
+$query$
+SELECT t.ctid AS victim
+  FROM finding AS f
+  JOIN ONLY pggit.data_branches AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -19,3 +19,12 @@ SELECT format('id=%s', d.id),
                     WHERE n.nspname = d.table_schema
                       AND c.relname = d.table_name)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'data_branch_table_missing', 'delete', 'pggit.data_branches',
+$query$
+SELECT t.ctid AS victim
+  FROM finding AS f
+  JOIN ONLY pggit.data_branches AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

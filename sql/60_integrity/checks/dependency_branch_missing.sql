@@ -18,3 +18,18 @@ SELECT format('id=%s', d.id),
                      FROM ONLY pggit.branches AS b
                     WHERE b.id = d.branch_id)
 $query$);
+
+-- It is on the branch of the object that depends.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'dependency_branch_missing', 'update', 'pggit.dependencies',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('branch_id',
+              (SELECT b.id
+                 FROM ONLY pggit.objects AS o
+                 JOIN ONLY pggit.branches AS b ON b.id = o.branch_id
+                WHERE o.id = t.dependent_id)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.dependencies AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -18,3 +18,12 @@ SELECT format('id=%s', d.id),
                      FROM ONLY pggit.objects AS o
                     WHERE o.id = e.object_id)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'dependency_object_missing', 'delete', 'pggit.dependencies',
+$query$
+SELECT t.ctid AS victim
+  FROM finding AS f
+  JOIN ONLY pggit.dependencies AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

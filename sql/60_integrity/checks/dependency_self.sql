@@ -18,3 +18,12 @@ SELECT format('id=%s', d.id),
  WHERE d.dependent_id = d.depends_on_id
    AND d.dependency_type <> 'foreign_key'
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'dependency_self', 'delete', 'pggit.dependencies',
+$query$
+SELECT t.ctid AS victim
+  FROM finding AS f
+  JOIN ONLY pggit.dependencies AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

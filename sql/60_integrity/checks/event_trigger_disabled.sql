@@ -25,3 +25,18 @@ SELECT format('name=%s', d.evtname),
                   WHERE e.evtname IN ('pggit_enhanced_ddl_trigger', 'pggit_enhanced_drop_trigger')
                     AND e.evtenabled IN ('O', 'A')) = 2)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'event_trigger_disabled', 'statement', NULL,
+$query$
+SELECT format('event trigger %I', e.evtname) AS object,
+       format('ALTER EVENT TRIGGER %I ENABLE', e.evtname) AS damage,
+       format('ALTER EVENT TRIGGER %I %s', e.evtname,
+              CASE e.evtenabled WHEN 'D' THEN 'DISABLE' ELSE 'ENABLE REPLICA' END) AS undo,
+       format('SELECT e.evtenabled::text FROM pg_catalog.pg_event_trigger AS e'
+              ' WHERE e.evtname = %L', e.evtname) AS probe
+  FROM finding AS f
+  JOIN pg_catalog.pg_event_trigger AS e ON f.row_identity = format('name=%s', e.evtname)
+ ORDER BY e.evtname
+$query$);

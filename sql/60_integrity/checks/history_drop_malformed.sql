@@ -17,3 +17,14 @@ SELECT format('id=%s', h.id),
  WHERE h.change_type = 'DROP'
    AND (h.new_version IS NOT NULL OR h.change_severity <> 'MAJOR')
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'history_drop_malformed', 'update', 'pggit.history',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('change_severity', 'MAJOR',
+                          'new_version', NULL) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.history AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -27,3 +27,31 @@ SELECT format('id=%s', max(h.id)),
  GROUP BY h.object_id, h.change_type, h.old_version, h.new_version, h.created_at
 HAVING count(*) > 1
 $query$);
+
+-- The row that goes on from what was reached before it stays, or else the first: a copy may have
+-- come in anywhere.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'history_duplicate', 'delete', 'pggit.history',
+$query$
+SELECT t.ctid AS victim
+  FROM finding AS f
+  JOIN ONLY pggit.history AS l ON f.row_identity = format('id=%s', l.id)
+  JOIN ONLY pggit.history AS t
+    ON (t.object_id, t.change_type, t.old_version, t.created_at)
+     = (l.object_id, l.change_type, l.old_version, l.created_at)
+   AND t.new_version IS NOT DISTINCT FROM l.new_version
+ WHERE t.id <> (SELECT e.id
+                  FROM ONLY pggit.history AS e
+                 WHERE (e.object_id, e.change_type, e.old_version, e.created_at)
+                     = (t.object_id, t.change_type, t.old_version, t.created_at)
+                   AND e.new_version IS NOT DISTINCT FROM t.new_version
+                 ORDER BY (SELECT COALESCE(p.new_version, p.old_version)
+                             FROM ONLY pggit.history AS p
+                            WHERE p.object_id = e.object_id
+                              AND p.id < e.id
+                            ORDER BY p.id DESC
+                            LIMIT 1) IS DISTINCT FROM e.old_version,
+                          e.id
+                 LIMIT 1)
+$query$);

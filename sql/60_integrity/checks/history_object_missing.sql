@@ -17,3 +17,12 @@ SELECT format('id=%s', h.id),
                      FROM ONLY pggit.objects AS o
                     WHERE o.id = h.object_id)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'history_object_missing', 'delete', 'pggit.history',
+$query$
+SELECT t.ctid AS victim
+  FROM finding AS f
+  JOIN ONLY pggit.history AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -19,3 +19,14 @@ SELECT format('id=%s', h.id),
    AND COALESCE(h.old_version, h.new_version) IS NOT NULL
    AND h.new_version IS DISTINCT FROM COALESCE(h.old_version, 0) + 1
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'history_version_step', 'update', 'pggit.history',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('new_version',
+                          COALESCE(t.old_version, 0) + 1) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.history AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -22,3 +22,22 @@ SELECT format('index=%s', i.indexrelid::regclass),
    AND n.nspname <> '@extschema@'
    AND NOT (i.indisvalid AND i.indisready AND i.indislive)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'index_invalid', 'statement', NULL,
+$query$
+SELECT format('index %s', i.indexrelid::regclass) AS object,
+       format('REINDEX INDEX %s', i.indexrelid::regclass) AS damage,
+       format('UPDATE pg_catalog.pg_index'
+              ' SET indisvalid = %L, indisready = %L, indislive = %L, indcheckxmin = %L'
+              ' WHERE indexrelid = %L::regclass', i.indisvalid, i.indisready, i.indislive,
+              i.indcheckxmin, i.indexrelid::regclass) AS undo,
+       format('SELECT concat_ws('' '', i.indisvalid, i.indisready, i.indislive)'
+              ' FROM pg_catalog.pg_index AS i'
+              ' WHERE i.indexrelid = to_regclass(%L)', i.indexrelid::regclass) AS probe
+  FROM finding AS f
+  JOIN pg_catalog.pg_index AS i
+    ON f.row_identity = format('index=%s', i.indexrelid::regclass)
+ ORDER BY i.indexrelid::regclass::text
+$query$);

@@ -17,3 +17,16 @@ SELECT format('id=%s', m.id),
               GROUP BY c.merge_id) AS k ON k.merge_id = m.id::text
  WHERE m.conflict_count <> COALESCE(k.count, 0)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'merge_conflict_miscounted', 'update', 'pggit.merge_history',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('conflict_count',
+              (SELECT count(*)
+                 FROM ONLY pggit.merge_conflicts AS c
+                WHERE c.merge_id = t.id::text)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.merge_history AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

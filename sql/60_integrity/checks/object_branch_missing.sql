@@ -18,3 +18,21 @@ SELECT format('id=%s', o.id),
  WHERE NOT EXISTS (SELECT FROM ONLY pggit.branches AS b WHERE b.name = o.branch_name)
     OR NOT EXISTS (SELECT FROM ONLY pggit.branches AS b WHERE b.id = o.branch_id)
 $query$);
+
+-- Of the branch's id and its name, one tells the other.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'object_branch_missing', 'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       COALESCE(
+           (SELECT jsonb_build_object('branch_name', b.name)
+              FROM ONLY pggit.branches AS b
+             WHERE b.id = t.branch_id),
+           (SELECT jsonb_build_object('branch_id', b.id)
+              FROM ONLY pggit.branches AS b
+             WHERE b.name = t.branch_name),
+           '{}') AS change
+  FROM finding AS f
+  JOIN ONLY pggit.objects AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

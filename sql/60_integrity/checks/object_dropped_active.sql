@@ -23,3 +23,13 @@ SELECT format('id=%s', o.id),
  WHERE o.is_active
    AND h.change_type = 'DROP'
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'object_dropped_active', 'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('is_active', false) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.objects AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -16,3 +16,13 @@ SELECT format('id=%s', o.id),
  WHERE length(o.ddl_hash) <> 64
     OR o.ddl_hash ~ '[^0-9a-f]'
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'object_hash_malformed', 'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('ddl_hash', NULL) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.objects AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -28,3 +28,13 @@ SELECT format('id=%s', o.id),
   JOIN ONLY pggit.objects AS o ON o.id = w.id
  WHERE w.next = w.id
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'object_parent_cycle', 'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('parent_id', @extschema@._parent_by_name(t.id)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.objects AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

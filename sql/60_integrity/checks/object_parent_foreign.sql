@@ -17,3 +17,13 @@ SELECT format('id=%s', o.id),
    AND p.object_type IN ('TABLE', 'VIEW', 'MATERIALIZED_VIEW', 'PARTITION')
    AND NOT starts_with(o.full_name, p.full_name || '.')
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'object_parent_foreign', 'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('parent_id', @extschema@._parent_by_name(t.id)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.objects AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

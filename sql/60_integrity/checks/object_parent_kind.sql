@@ -19,3 +19,13 @@ SELECT format('id=%s', o.id),
     OR o.object_type IN ('COLUMN', 'INDEX')
        AND p.object_type NOT IN ('TABLE', 'VIEW', 'MATERIALIZED_VIEW', 'PARTITION')
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'object_parent_kind', 'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('parent_id', @extschema@._parent_by_name(t.id)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.objects AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

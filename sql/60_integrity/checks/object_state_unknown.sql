@@ -14,3 +14,18 @@ SELECT format('id=%s', o.id),
   FROM ONLY pggit.objects AS o
  WHERE o.is_active IS NULL
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'object_state_unknown', 'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('is_active', COALESCE(
+              (SELECT h.change_type <> 'DROP'
+                 FROM ONLY pggit.history AS h
+                WHERE h.object_id = t.id
+                ORDER BY h.id DESC
+                LIMIT 1), true)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.objects AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

@@ -20,3 +20,22 @@ SELECT format('id=%s', o.id),
     OR o.version_minor < 0
     OR o.version_patch < 0
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'object_version_invalid', 'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object(
+           'version', CASE WHEN t.version < 1 THEN greatest(1,
+              (SELECT COALESCE(h.new_version, h.old_version)
+                 FROM ONLY pggit.history AS h
+                WHERE h.object_id = t.id
+                ORDER BY h.id DESC
+                LIMIT 1)) ELSE t.version END,
+           'version_major', greatest(1, t.version_major),
+           'version_minor', greatest(0, t.version_minor),
+           'version_patch', greatest(0, t.version_patch)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.objects AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

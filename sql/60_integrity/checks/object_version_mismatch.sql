@@ -42,3 +42,18 @@ SELECT format('id=%s', o.id),
                       AND s.branch_name <> o.branch_name
                       AND s.version = o.version)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'object_version_mismatch', 'update', 'pggit.objects',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('version',
+              (SELECT COALESCE(h.new_version, h.old_version)
+                 FROM ONLY pggit.history AS h
+                WHERE h.object_id = t.id
+                ORDER BY h.id DESC
+                LIMIT 1)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.objects AS t ON f.row_identity = format('id=%s', t.id)
+$query$);

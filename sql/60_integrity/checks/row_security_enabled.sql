@@ -21,3 +21,19 @@ SELECT format('relation=%s', c.oid::regclass),
    AND n.nspname <> '@extschema@'
    AND c.relrowsecurity
 $query$);
+
+-- The policies stay, and hide nothing.
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'row_security_enabled', 'statement', NULL,
+$query$
+SELECT format('row security of table %s', c.oid::regclass) AS object,
+       format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', c.oid::regclass) AS damage,
+       format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', c.oid::regclass) AS undo,
+       format('SELECT c.relrowsecurity::text FROM pg_catalog.pg_class AS c'
+              ' WHERE c.oid = to_regclass(%L)', c.oid::regclass) AS probe
+  FROM finding AS f
+  JOIN pg_catalog.pg_class AS c ON f.row_identity = format('relation=%s', c.oid::regclass)
+ WHERE c.relrowsecurity
+ ORDER BY c.oid::regclass::text
+$query$);

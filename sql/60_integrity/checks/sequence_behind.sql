@@ -41,3 +41,24 @@ SELECT format('sequence=%s', s.sequence),
  WHERE v.part[1]::bigint > v.part[3]::bigint
    AND NOT (s.relation = to_regclass('pggit.branches') AND v.part[1] = '1')
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'sequence_behind', 'sequence', NULL,
+$query$
+SELECT s.sequence, s.highest AS last_value, true AS is_called
+  FROM (SELECT d.objid::regclass AS sequence,
+               (regexp_match(
+                   query_to_xml(format('SELECT max(%I) AS v FROM ONLY %s', a.attname,
+                                       d.refobjid::regclass), false, true, '')::text,
+                   '<v>(-?\d+)</v>'))[1]::bigint AS highest
+          FROM finding AS f
+          JOIN pg_catalog.pg_depend AS d
+            ON f.row_identity = format('sequence=%s', d.objid::regclass)
+           AND d.classid = 'pg_catalog.pg_class'::regclass
+           AND d.refclassid = 'pg_catalog.pg_class'::regclass
+           AND d.deptype IN ('a', 'i')
+          JOIN pg_catalog.pg_attribute AS a
+            ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid) AS s
+ ORDER BY s.sequence::text
+$query$);

@@ -20,3 +20,16 @@ SELECT format('snapshot_id=%s', s.snapshot_id),
               GROUP BY g.snapshot_id) AS g ON g.snapshot_id = s.snapshot_id
  WHERE COALESCE(s.frozen, false) <> (g.count IS NOT NULL)
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'snapshot_frozen_unchanged', 'update', 'pggit.temporal_snapshots',
+$query$
+SELECT t.ctid AS victim,
+       jsonb_build_object('frozen', EXISTS (SELECT
+                                              FROM ONLY pggit.temporal_changelog AS g
+                                             WHERE g.snapshot_id = t.snapshot_id)) AS change
+  FROM finding AS f
+  JOIN ONLY pggit.temporal_snapshots AS t
+    ON f.row_identity = format('snapshot_id=%s', t.snapshot_id)
+$query$);

@@ -28,3 +28,16 @@ SELECT 'sequence=pggit.trinity_id_seq',
          ORDER BY length(n.number) DESC, n.number DESC, c.hash
          LIMIT 1) AS t
 $query$);
+
+INSERT INTO @extschema@._repair (check_id, method, relation, query)
+VALUES (
+    'trinity_sequence_behind', 'sequence', NULL,
+$query$
+SELECT 'pggit.trinity_id_seq'::regclass AS sequence,
+       (SELECT max(split_part(c.hash, '-', 2)::bigint)
+          FROM ONLY pggit.commits AS c
+         WHERE c.hash LIKE '____________________-______%-________'
+           AND c.hash ~ '^[0-9]+-[0-9]+-[0-9a-f]+$') AS last_value,
+       true AS is_called
+  FROM finding AS f
+$query$);
