@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pggit_chaos import metrics, suite_run, talk
 from pggit_chaos.listing import Listing
 from pggit_chaos.metrics import FailureModes, Verdict
 from pggit_chaos.sabotage import Sabotage
 from pggit_chaos.suite_run import SMOKE, Plan, Run
+from pggit_chaos.workbench import Choice, open_workbench
 
-__all__ = ["Measurement"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Measurement", "figures", "modes"]
+
+
+def modes(pg_bindir: Path | None = None) -> FailureModes:
+    """Discover the failure modes of the reference target, on a throwaway server."""
+    from pggit_chaos.chaos import Chaos
+
+    with open_workbench(Choice(pg_bindir=pg_bindir), talk.say) as bench:
+        return metrics.failure_modes(Chaos(bench.conn))
+
+
+def figures(run: Run, modes: FailureModes) -> list[Listing]:
+    """Return the metrics of one run of the suite as it is, and what it leaves untested."""
+    return [metrics.as_listing(metrics.measure([run], modes)), metrics.as_untested(run, modes)]
 
 
 class Measurement:

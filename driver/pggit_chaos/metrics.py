@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from pggit_chaos.journal import Entry
 from pggit_chaos.listing import Listing, Record
 from pggit_chaos.sabotage import CATEGORIES, Sabotage
 
 if TYPE_CHECKING:
     from pggit_chaos.chaos import Chaos
+    from pggit_chaos.journal import Entry
     from pggit_chaos.suite_run import Run
 
 __all__ = [

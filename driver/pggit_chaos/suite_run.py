@@ -10,18 +10,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pggit_chaos import journal
 from pggit_chaos.errors import UnavailableError
-from pggit_chaos.journal import Entry
 
-__all__ = ["SMOKE", "Plan", "Run", "location", "python_path", "run_all"]
+if TYPE_CHECKING:
+    from pggit_chaos.journal import Entry
+
+__all__ = ["SMOKE", "Plan", "Run", "location", "python_path", "require_modules", "run_all"]
 
 SMOKE: Final = "chaos and not slow and not destructive"
 PACKAGE: Final = Path(__file__).parent
 TEST_TIMEOUT: Final = 30  # seconds; a smoke test that waits for longer waits for ever
+# What the extra "suite" brings, by the module that would be imported.
+NEEDED: Final = {
+    "hypothesis": "hypothesis",
+    "psycopg_pool": "psycopg[pool]",
+    "pytest": "pytest",
+    "pytest_timeout": "pytest-timeout",
+    "tenacity": "tenacity",
+    "xdist": "pytest-xdist",
+}
 _PASSED, _FAILED = 0, 1  # pytest's exit statuses for a run that came to its end
 
 
@@ -46,6 +57,16 @@ class Run:
     seconds: float
 
 
+def require_modules() -> None:
+    """Raise UnavailableError where something that the suite imports is not installed."""
+    missing = [name for module, name in NEEDED.items() if find_spec(module) is None]
+    if missing:
+        raise UnavailableError(
+            f"the suite needs what is not installed: {', '.join(missing)}",
+            hint="pip install 'pggit-chaos[suite]'",
+        )
+
+
 def run_all(plans: Sequence[Plan], *, jobs: int = 1) -> Iterator[tuple[int, Run]]:
     """Run the suite once for each plan, so many at once; yield place and run as they end.
 
@@ -66,6 +87,8 @@ def run_all(plans: Sequence[Plan], *, jobs: int = 1) -> Iterator[tuple[int, Run]
 
 
 def _run(plan: Plan, started: Callable[[subprocess.Popen[bytes]], None]) -> Run:
+    from pggit_chaos import journal
+
     with tempfile.TemporaryDirectory(prefix="pggit-chaos-run-") as name:
         written, said = Path(name, "journal"), Path(name, "output")
         written.touch()

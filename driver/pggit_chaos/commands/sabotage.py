@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from pggit_chaos import listing, options, talk
+from pggit_chaos import listing, measurement, options, suite_run
 from pggit_chaos import sabotage as sabotages
 from pggit_chaos.listing import Listing, Record
-from pggit_chaos.measurement import Measurement
 from pggit_chaos.sabotage import Sabotage
-from pggit_chaos.workbench import Choice, open_workbench
-
-if TYPE_CHECKING:
-    from pggit_chaos.metrics import FailureModes
 
 
 @click.command(
@@ -71,28 +65,21 @@ def command(
     if list_only:
         listing.write([_as_listing(chosen)], format_name)
         return 0
+    suite_run.require_modules()
     passed_on = [
         *(["--chaos-pg-bindir", str(pg_bindir)] if pg_bindir is not None else []),
         *(["-k", expression] if expression is not None else []),
     ]
-    measurement = Measurement(
-        chosen, modes=_modes(pg_bindir), arguments=passed_on, own=own, first=first
+    measured = measurement.Measurement(
+        chosen, modes=measurement.modes(pg_bindir), arguments=passed_on, own=own, first=first
     )
     try:
-        measurement.run(jobs=jobs, repeat=repeat)
+        measured.run(jobs=jobs, repeat=repeat)
     finally:
         # Whatever ended it: what was found out until then is told.
-        listings = measurement.listings()
+        listings = measured.listings()
         listing.write(listings, format_name)
     return int(any(each.failures for each in listings))
-
-
-def _modes(pg_bindir: Path | None) -> FailureModes:
-    from pggit_chaos import metrics
-    from pggit_chaos.chaos import Chaos
-
-    with open_workbench(Choice(pg_bindir=pg_bindir), talk.say) as bench:
-        return metrics.failure_modes(Chaos(bench.conn))
 
 
 def _as_listing(chosen: Sequence[Sabotage]) -> Listing:

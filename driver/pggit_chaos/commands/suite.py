@@ -7,18 +7,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from pggit_chaos import listing, options
-from pggit_chaos.errors import ServerError, UnavailableError, UsageError
+from pggit_chaos import listing, options, suite_run
+from pggit_chaos.errors import ServerError, UsageError
 from pggit_chaos.listing import Listing, Record
 from pggit_chaos.sabotage import CATEGORIES
+from pggit_chaos.suite_run import Plan, Run
 from pggit_chaos.workbench import Choice
 
 if TYPE_CHECKING:
@@ -28,15 +29,6 @@ LEVELS: Final = {
     "smoke": "chaos and not slow and not destructive",
     "full": "chaos",
     "weekly": "chaos",
-}
-# What the extra "suite" brings, by the module that would be imported.
-NEEDED: Final = {
-    "hypothesis": "hypothesis",
-    "psycopg_pool": "psycopg[pool]",
-    "pytest": "pytest",
-    "pytest_timeout": "pytest-timeout",
-    "tenacity": "tenacity",
-    "xdist": "pytest-xdist",
 }
 OUTCOMES: Final = ("passed", "failed", "skipped")
 PASSED, FAILED, INTERRUPTED, NOTHING_COLLECTED = 0, 1, 2, 5  # pytest's exit statuses
@@ -62,6 +54,7 @@ Examples:
 @click.option("-k", "expression", metavar="EXPR", help="Run only tests that match, as in pytest.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Tests at once.")
 @click.option("--tests", "every_test", is_flag=True, help="List every test, not only what failed.")
+@click.option("--metrics", "with_metrics", is_flag=True, help="List what the suite is worth, too.")
 @options.choice
 @options.format_name
 def command(
@@ -71,6 +64,7 @@ def command(
     expression: str | None,
     jobs: int,
     every_test: bool,
+    with_metrics: bool,
     choice: Choice,
     format_name: str,
 ) -> int:
@@ -81,7 +75,7 @@ def command(
     in copies of that database, which nobody else may be connected to; the copies
     are dropped again.  Exit status 1 if a test failed.
     """
-    _require_modules()
+    suite_run.require_modules()
     from pggit_chaos import journal
     from pggit_chaos.plugin import provision
     from pggit_chaos.plugin.options import Options
@@ -99,7 +93,9 @@ def command(
     with tempfile.TemporaryDirectory(prefix="pggit-chaos-suite-") as directory:
         written = Path(directory, "journal")
         written.touch()
+        began = time.monotonic()
         status = _run([*arguments, f"--chaos-journal={written}"])
+        seconds = time.monotonic() - began
         entries = journal.read(written)
     if status == NOTHING_COLLECTED:
         raise UsageError("no test matches", hint="pggit-chaos suite -- --collect-only -q")
@@ -108,21 +104,17 @@ def command(
     listings = [_by_category(entries, level, target)] if format_name != "junit" else []
     if listed or format_name in ("json", "junit"):
         listings.append(_by_test(listed, target))
+    if with_metrics and entries:
+        from pggit_chaos import measurement
+
+        run = Run(plan=Plan(label=level), entries=tuple(entries), seconds=seconds)
+        listings += measurement.figures(run, measurement.modes(choice.pg_bindir))
     listing.write(listings, format_name)
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     if status not in (PASSED, FAILED):
         raise ServerError(f"pytest could not run the suite (its status was {status})")
     return int(status == FAILED)
-
-
-def _require_modules() -> None:
-    missing = [name for module, name in NEEDED.items() if find_spec(module) is None]
-    if missing:
-        raise UnavailableError(
-            f"the suite needs what is not installed: {', '.join(missing)}",
-            hint="pip install 'pggit-chaos[suite]'",
-        )
 
 
 def _target(choice: Choice) -> list[str]:
@@ -140,8 +132,6 @@ def _target(choice: Choice) -> list[str]:
 
 def _run(arguments: Sequence[str]) -> int:
     """Run pytest to its end; Ctrl-C ends it as it does without us: it cleans up first."""
-    from pggit_chaos import suite_run
-
     suite = suite_run.location()
     process = subprocess.Popen(
         [
