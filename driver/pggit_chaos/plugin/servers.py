@@ -35,11 +35,7 @@ SELECT datname FROM pg_database WHERE datname LIKE 'pggit\\_chaos\\_%'
    AND pg_has_role(datdba, 'MEMBER')
 """
 _RIGHTS = """
-SELECT r.rolsuper OR r.rolcreatedb,
-       r.rolsuper OR d.datistemplate OR pg_has_role(d.datdba, 'MEMBER'),
-       current_user
-  FROM pg_roles AS r, pg_database AS d
- WHERE r.rolname = current_user AND d.datname = current_database()
+SELECT current_user, rolsuper OR rolcreatedb, rolsuper FROM pg_roles WHERE rolname = current_user
 """
 _HAS_PGGIT = "SELECT FROM pg_namespace WHERE nspname = 'pggit'"
 _OTHERS = """
@@ -208,16 +204,17 @@ def _copyable(conn: psycopg.Connection[Any]) -> str:
     name = conn.info.dbname
     rights = conn.execute(_RIGHTS).fetchone()
     assert rights is not None
-    may_create, may_copy, role = rights
+    role, may_create, may_all = rights
     if not may_create:
         raise PrivilegeError(
             f'role "{role}" may not create databases, and tests run in copies of "{name}"',
-            hint=f'ALTER ROLE "{role}" CREATEDB;',
+            hint=f'ALTER ROLE "{role}" CREATEDB SUPERUSER;',
         )
-    if not may_copy:
+    if not may_all:
         raise PrivilegeError(
-            f'role "{role}" may not copy database "{name}", which is somebody else\'s',
-            hint="Connect as its owner or as a superuser.",
+            f'role "{role}" is no superuser, and only one may put hooks into copies of "{name}"',
+            detail="They are event triggers among others.",
+            hint="Connect as a superuser.",
         )
     if conn.execute(_HAS_PGGIT).fetchone() is None:
         raise NotInstalledError(f'database "{name}" has no pgGit')
