@@ -271,3 +271,19 @@ def _age(conn: Connection, object_id: int, changes: int) -> None:
         {"changes": changes, "object_id": object_id},
     )
     conn.execute("ANALYZE pggit.history")
+
+
+class TestLongLines:
+    def test_a_commit_costs_the_same_however_many_came_before_it(self, pggit: Target) -> None:
+        """Promise: a commit reads its branch's head, and not the line that leads there."""
+        conn = pggit.conn
+        for number in range(5):
+            pggit.commit("main", str(number))
+        conn.execute("ANALYZE pggit.commits")
+        young, _ = _work(conn, lambda: pggit.commit("main", "young"))
+        for number in range(150):
+            pggit.commit("main", str(number))
+        conn.execute("ANALYZE pggit.commits")
+        old, _ = _work(conn, lambda: pggit.commit("main", "old"))
+        dearer = {name: (young[name], old[name]) for name in young if old[name] > young[name] + 50}
+        assert not dearer, f"rows read for the 6th commit and for the 156th: {dearer}"
