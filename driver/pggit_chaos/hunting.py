@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,17 +54,13 @@ class Bug:
     operation: str
     text: str
     detail: str | None = None
+    name: str = ""
+    """Of its script, without the ending."""
 
     @property
     def cause(self) -> tuple[str, str]:
         """What makes it the same bug as another."""
         return self.symptom, self.place
-
-    @property
-    def name(self) -> str:
-        """The name of its script, without the ending."""
-        words = re.sub(r"\(.*?\)", "", f"{self.symptom} {self.place}")
-        return re.sub(r"[^A-Za-z0-9_.]+", "-", words).strip("-")
 
 
 class Hunt:
@@ -80,6 +76,9 @@ class Hunt:
         self._directory = directory
         self._numbers = itertools.count(1)
         self._causes: set[tuple[str, str]] = set()
+        self._names: set[str] = set()
+        self.bugs: list[Bug] = []
+        """What was found until now, each proven by its script."""
         self.unproven: list[Bug] = []
         """What was seen, and not seen again when its script was run."""
 
@@ -101,8 +100,8 @@ class Hunt:
             for kind in drills.kinds(chaos):
                 yield drills.run(chaos, kind, seed)
 
-    def sweep(self, operations: Sequence[Operation]) -> Iterator[list[Bug]]:
-        """Sweep each operation; yield the new bugs of each, their scripts written and run."""
+    def sweep(self, operations: Sequence[Operation]) -> Iterator[str]:
+        """Sweep each operation for bugs, and yield its name."""
         from pggit_chaos.chaos import Chaos
 
         ground = self._record_ground()
@@ -111,11 +110,12 @@ class Hunt:
             with sweeps.ground(chaos):
                 handlers = {name for (name,) in conn.execute(_HANDLERS)}
                 for operation in operations:
-                    found = self._sweep_one(chaos, operation, ground, handlers)
-                    yield [bug for bug in found if self._is_proven(bug)]
+                    for bug in self._sweep_one(chaos, operation, ground, handlers):
+                        self._prove(bug)
+                    yield operation.name
 
-    def work(self, seed: int) -> Iterator[list[Bug]]:
-        """Do an ordinary workload with fsck after every step; yield the new bugs of each."""
+    def work(self, seed: int) -> Iterator[str]:
+        """Do an ordinary workload with fsck after every step, and yield what each step was."""
         from pggit_chaos.chaos import Chaos
         from pggit_chaos.target import Target
         from pggit_chaos.workload import Workload
@@ -131,9 +131,11 @@ class Hunt:
                 name = workload.step()
                 for step in recorder.steps[known:]:
                     step.name = name
-                found = self._new_findings(chaos, seen, before, recorder.steps, name)
-                found += self._new_failure(recorder.steps[known:], recorder.steps, name)
-                yield [bug for bug in found if self._is_proven(bug)]
+                for bug in self._new_findings(chaos, seen, before, recorder.steps, name):
+                    self._prove(bug)
+                if "fails by itself" in name:
+                    self._prove_failure(recorder.steps, name)
+                yield name
 
     # -- sweeps ----------------------------------------------------------
 
@@ -207,17 +209,15 @@ class Hunt:
         before: Counter[str],
         steps: Sequence[Step],
         name: str,
-    ) -> list[Bug]:
-        """Return a bug for each check that found something new, and add that to ``seen``."""
+    ) -> Iterator[Bug]:
+        """Yield a bug for each check that found something new, and add that to ``seen``."""
         latest = [finding for finding in chaos.fsck() if _key(finding) not in seen]
         new = {finding.check_id: finding for finding in reversed(latest)}
         seen.update(map(_key, latest))
-        found = []
+        operation = _operation(name)
         for check_id, finding in sorted(new.items()):
-            operation = _operation(name)
             if ("finding", _speaking(check_id, operation)) not in self._causes:
-                found.append(self._finding(finding, steps, operation, before[check_id]))
-        return found
+                yield self._finding(finding, steps, operation, before[check_id])
 
     def _finding(self, finding: Finding, steps: Sequence[Step], operation: str, before: int) -> Bug:
         def shows(conn: psycopg.Connection[Any]) -> bool:
@@ -237,14 +237,11 @@ class Hunt:
             ),
         )
 
-    def _new_failure(self, latest: Sequence[Step], steps: Sequence[Step], name: str) -> list[Bug]:
-        failed = [step for step in latest if step.sqlstate is not None]
-        if not failed or "fails by itself" not in name:
-            return []
-        sqlstate, operation = str(failed[-1].sqlstate), name.partition(":")[0]
-        if ("fails", _failing(operation, sqlstate)) in self._causes:
-            return []
-        return [self._failure(steps[: steps.index(failed[-1]) + 1], sqlstate, operation, None)]
+    def _prove_failure(self, steps: Sequence[Step], name: str) -> None:
+        last = max(number for number, step in enumerate(steps) if step.sqlstate is not None)
+        sqlstate, operation = str(steps[last].sqlstate), _operation(name)
+        if ("fails", _failing(operation, sqlstate)) not in self._causes:
+            self._prove(self._failure(steps[: last + 1], sqlstate, operation, steps[last].message))
 
     def _failure(
         self, steps: Sequence[Step], sqlstate: str, operation: str, detail: str | None
@@ -265,22 +262,32 @@ class Hunt:
 
     # -- copies and proofs -----------------------------------------------
 
-    def _is_proven(self, bug: Bug) -> bool:
-        """Write the script of a bug that is new, and run it: only what shows again is listed."""
+    def _prove(self, bug: Bug) -> None:
+        """Write the script of a bug that is new, and run it: only what shows again counts."""
         if bug.cause in self._causes:
-            return False
+            return
         self._causes.add(bug.cause)
+        bug = replace(bug, name=self._name(bug))
         path = self._directory / f"{bug.name}.sql"
         path.write_text(bug.text, encoding="utf-8")
-        name = self._new_copy()
+        copy = self._new_copy()
+        proven = False
         try:
-            proven = reproduction.run(self._psql, path, self._cluster.dsn(name))
+            proven = reproduction.run(self._psql, path, self._cluster.dsn(copy))
+            (self.bugs if proven else self.unproven).append(bug)
         finally:
-            self._cluster.drop_database(name)
-        if not proven:
-            self.unproven.append(bug)
-            path.unlink()
-        return proven
+            if not proven:
+                path.unlink()
+            self._cluster.drop_database(copy)
+
+    def _name(self, bug: Bug) -> str:
+        """Return a name that no other has: functions may differ in their arguments only."""
+        words = re.sub(r"\(.*?\)", "", f"{bug.symptom} {bug.place}")
+        name = re.sub(r"[^A-Za-z0-9_.]+", "-", words).strip("-")
+        candidates = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
+        unique = next(each for each in candidates if each not in self._names)
+        self._names.add(unique)
+        return unique
 
     def _new_copy(self) -> str:
         name = self._cluster.create_database(f"hunt_{next(self._numbers)}", template=self._pristine)

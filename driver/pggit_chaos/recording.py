@@ -21,6 +21,8 @@ class Step:
     undone: bool = False
     sqlstate: str | None = None
     """Of the error that its last statement ended in."""
+    message: str | None = None
+    """What that error said."""
 
 
 class Recorder:
@@ -43,6 +45,7 @@ class Recorder:
     def failed(self, error: psycopg.Error) -> None:
         """Record that the statement that came last ended in an error."""
         self._current.sqlstate = error.sqlstate
+        self._current.message = error.diag.message_primary
         self._current.undone = True
 
     @contextmanager

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from command_line import CLEAN, FINDINGS, INTERRUPTED, run, words
 from pggit_chaos import binaries, reference, reproduction, sabotage, shrinking
 from pggit_chaos.cluster import Cluster
+from pggit_chaos.hunting import Bug, Hunt
 from pggit_chaos.recording import Step, connect
 from servers.fleet import ROOT, Fleet
 
@@ -133,6 +134,15 @@ def test_ctrl_c_lists_the_bugs_that_were_found(source: Path, fleet: Fleet, tmp_p
     assert Path(bugs[0]["script"]).is_file()
 
 
+def test_functions_of_one_name_have_a_script_each(cluster: Cluster, tmp_path: Path) -> None:
+    hunt = Hunt(cluster, "nowhere", target="a test", psql=Path("psql"), directory=tmp_path)
+    names = [
+        hunt._name(Bug(symptom="torn", place=place, operation="one", text=""))
+        for place in ("pggit.f(text)", "pggit.f(integer)", "pggit.g(timestamp with time zone)")
+    ]
+    assert names == ["torn-pggit.f", "torn-pggit.f-2", "torn-pggit.g"]
+
+
 # -- shrinking -----------------------------------------------------------
 
 
@@ -197,7 +207,8 @@ def test_a_step_says_which_error_ended_it(recorded: Any) -> None:
     conn, recorder = recorded
     with pytest.raises(psycopg.errors.DivisionByZero):
         conn.execute("SELECT 1/0")
-    assert recorder.steps == [Step(statements=["SELECT 1/0"], sqlstate="22012", undone=True)]
+    (step,) = recorder.steps
+    assert (step.sqlstate, step.message, step.undone) == ("22012", "division by zero", True)
 
 
 @pytest.mark.parametrize(

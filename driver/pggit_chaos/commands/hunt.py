@@ -54,23 +54,23 @@ def command(*, output: Path, workloads: int, seed: int, choice: Choice, format_n
     All of it happens in copies on a throwaway server; a database of --dsn is dumped
     into one, and is only read.
     """
-    bugs: list[hunting.Bug] = []
     drilled: list[Drill] = []
     with open_copy(choice, talk.say, workload=False, own_server=True) as bench:
         label = bench.label
         output.mkdir(parents=True, exist_ok=True)
         hunt = _hunt(bench, output)
         with talk.interruptible() as interruption:
-            for found in _search(hunt, seed, workloads):
-                for bug in found:
+            said = 0
+            for _ in _search(hunt, seed, workloads):
+                for bug in hunt.bugs[said:]:
                     talk.say(f"found: {bug.name}")
-                bugs.extend(found)
+                said = len(hunt.bugs)
             drilled.extend(talk.progress(hunt.drill(seed), what="drills"))
     for bug in hunt.unproven:
         talk.say(f"seen once, and not when its script was run, so not listed: {bug.name}")
-    listings = [hunting.as_listing(bugs, label, output), drills.as_listing(drilled, label)]
+    listings = [hunting.as_listing(hunt.bugs, label, output), drills.as_listing(drilled, label)]
     listing.write(listings, format_name)
-    talk.say(f"{len(bugs)} bug{'' if len(bugs) == 1 else 's'}, scripts in {output}")
+    talk.say(f"{len(hunt.bugs)} bug{'' if len(hunt.bugs) == 1 else 's'}, scripts in {output}")
     return interruption.status(int(any(each.failures for each in listings)))
 
 
@@ -83,7 +83,7 @@ def _hunt(bench: Workbench, output: Path) -> hunting.Hunt:
     )
 
 
-def _search(hunt: hunting.Hunt, seed: int, workloads: int) -> Iterator[list[hunting.Bug]]:
+def _search(hunt: hunting.Hunt, seed: int, workloads: int) -> Iterator[str]:
     operations = hunt.operations()
     yield from talk.progress(hunt.sweep(operations), what="sweeps", total=len(operations))
     for number in range(seed, seed + workloads):
