@@ -28,6 +28,8 @@ SERIALIZATION: Final = frozenset({"40001", "40P01"})
 # a crash of another session, not accepting yet.  57P05: idle for too long.
 _LOST: Final = ("08", "57P01", "57P02", "57P03", "57P05")
 
+_LONGEST: Final = 5.0  # seconds
+
 
 def is_serialization(error: BaseException) -> bool:
     """Answer whether a transaction was taken back, and may be run again as it is."""
@@ -84,14 +86,14 @@ def with_retry(
     """Run an operation until it succeeds, and return what it returned.
 
     It is run ``max_attempts`` times at most, with pauses of ``backoff`` seconds,
-    then twice as long, and so on.  Only errors that ``retry_on`` accepts are
+    then twice as long, and so on up to five seconds.  Only errors that ``retry_on`` accepts are
     tried again; the last one is raised as it is.  ``before_retry`` is called with
     the error before each pause: the place for a rollback or a new connection.
     Where the operation returns an awaitable, so does this.
     """
     rules: dict[str, Any] = {
         "stop": tenacity.stop_after_attempt(max_attempts),
-        "wait": tenacity.wait_exponential(multiplier=backoff, min=0),
+        "wait": tenacity.wait_exponential(multiplier=backoff, min=0, max=_LONGEST),
         "retry": tenacity.retry_if_exception(retry_on),
         "before_sleep": _told(before_retry) if before_retry is not None else None,
         "reraise": True,

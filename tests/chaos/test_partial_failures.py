@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -17,7 +17,7 @@ from psycopg_pool import AsyncConnectionPool
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.injector import ChaosInjector
 from pggit_chaos.records import Records
-from pggit_chaos.retry import with_retry
+from pggit_chaos.retry import is_serialization, with_retry
 from pggit_chaos.target import Target
 
 pytestmark = [pytest.mark.chaos, pytest.mark.transaction]
@@ -244,12 +244,9 @@ class TestTasks:
 
         step = "pggit.commits.insert.after"
         with chaos.fault(step, "33%error(40001)", scope="database", seed=1) as fault:
-            await asyncio.gather(
-                *(
-                    chaos_injector.with_retry(partial(work, message), 20, 0.001)
-                    for message in messages
-                )
-            )
+            async with asyncio.TaskGroup() as tasks:
+                for message in messages:
+                    tasks.create_task(_retried(partial(work, message)))
             assert fault.fired > 0
         assert sorted(Records(chaos.conn).messages("main")) == messages
 
@@ -267,6 +264,10 @@ class TestTasks:
         assert before.changes(injector.snapshot()) == []
         pggit.commit("main", "kept")
         assert Records(pggit.conn).messages() == ["kept"]
+
+
+async def _retried(work: Callable[[], Awaitable[None]]) -> None:
+    await with_retry(work, 8, 0.001, retry_on=is_serialization)
 
 
 def _commit_statement(target: Target) -> str:
