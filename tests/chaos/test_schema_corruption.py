@@ -255,3 +255,47 @@ def _sqlstate(conn: Connection, operation: Any) -> str | None:
     except psycopg.Error as error:
         return error.sqlstate
     return None
+
+
+_DEPENDENCIES = """
+SELECT a.full_name || ' on ' || b.full_name
+  FROM ONLY pggit.dependencies AS d
+  JOIN ONLY pggit.objects AS a ON a.id = d.dependent_id
+  JOIN ONLY pggit.objects AS b ON b.id = d.depends_on_id
+ WHERE a.branch_name = 'main' AND a.schema_name = 'public'
+   AND a.object_type IN ('TABLE', 'VIEW') AND b.object_type IN ('TABLE', 'VIEW')
+ ORDER BY 1
+"""
+
+
+class TestDependencies:
+    @pytest.mark.parametrize(
+        ("change", "due"),
+        [
+            pytest.param("", ["public.b on public.a", "public.v on public.a"], id="as_made"),
+            pytest.param(
+                "ALTER TABLE public.b DROP CONSTRAINT b_a_id_fkey",
+                ["public.v on public.a"],
+                id="without_the_foreign_key",
+            ),
+            pytest.param(
+                "ALTER TABLE public.b DROP COLUMN a_id",
+                ["public.v on public.a"],
+                id="without_its_column",
+            ),
+            pytest.param(
+                "CREATE OR REPLACE VIEW public.v AS SELECT id, ''::text AS name FROM public.b",
+                ["public.b on public.a", "public.v on public.b"],
+                id="of_another_view",
+            ),
+            pytest.param("DROP VIEW public.v", ["public.b on public.a"], id="without_the_view"),
+        ],
+    )
+    def test_what_depends_on_what_is_what_the_schema_says(
+        self, ground: Target, change: str, due: list[str]
+    ) -> None:
+        """Promise: a dependency is recorded when it begins, and struck out when it ends."""
+        if change:
+            ground.conn.execute(change.encode())
+        found = [row[0] for row in ground.conn.execute(_DEPENDENCIES)]
+        assert found == due, f"after {change or 'nothing'}: recorded is {found}"
