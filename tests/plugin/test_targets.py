@@ -65,7 +65,6 @@ def test_a_checkout_is_installed(chaos_run: Run, tmp_path: Path) -> None:
         (["--chaos-pggit-source=nosuch"], '*"nosuch" is no checkout of pgGit*'),
         (["--chaos-dsn=host=/nowhere dbname=x"], "*no connection*"),
         (["--chaos-dsn=what is this"], "*malformed DSN*"),
-        (["--chaos-pggit-source=a", "--chaos-pggit-source=b"], "*one at a time*"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )
@@ -75,6 +74,17 @@ def test_what_cannot_be_meant_is_said_before_anything_runs(
     result = chaos_run(COMMITS, *options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([said])
+
+
+def test_several_checkouts_are_for_other_tests(chaos_run: Run, tmp_path: Path) -> None:
+    sources = []
+    for name in ("one", "two"):
+        (tmp_path / name / "sql").mkdir(parents=True)
+        (tmp_path / name / "sql/install.sql").touch()
+        sources.append(f"--chaos-pggit-source={tmp_path / name}")
+    result = chaos_run("def test_other(): pass\ndef test_chaos(pggit): pass", *sources)
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*one at a time*"])
 
 
 def test_who_is_connected_to_the_named_database_is_said(

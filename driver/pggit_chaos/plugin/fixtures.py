@@ -37,6 +37,8 @@ POOL_SIZE = 4
 @pytest.fixture(scope="session")
 def chaos_provision(pytestconfig: pytest.Config) -> Iterator[Provision]:
     """Where databases come from; tests take ``chaos_database`` instead."""
+    if len(pytestconfig.getoption("--chaos-pggit-source")) > 1:
+        raise pytest.UsageError("--chaos-pggit-source: these tests take one at a time")
     provision = Provision(Options.of(pytestconfig))
     yield provision
     provision.close()

@@ -110,6 +110,4 @@ class Options:
         named = [option for option, given in targets.items() if given]
         if len(named) > 1:
             raise pytest.UsageError(f"{' and '.join(named)} exclude each other")
-        if len(sources) > 1:
-            raise pytest.UsageError("--chaos-pggit-source: the chaos tests take one at a time")
         return chosen

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pggit_chaos import sabotage
-from pggit_chaos.errors import ChaosError, NotApplicableError
+from pggit_chaos.errors import ChaosError, NotApplicableError, UsageError
 from pggit_chaos.plugin import servers
 from pggit_chaos.plugin.options import Options
 from pggit_chaos.plugin.servers import NamedServer, Server, ThrowawayServer
@@ -34,7 +34,7 @@ class Provision:
         self.server: Server | None = None
         self.findings: frozenset[tuple[str, str]] = frozenset()
         self._templates: dict[Kind, str] = {}
-        self._failure: ChaosError | None = None
+        self._failures: dict[Kind, ChaosError] = {}
         self._numbers = itertools.count(1)
 
     def close(self) -> None:
@@ -71,8 +71,8 @@ class Provision:
 
     def _template(self, kind: Kind) -> str:
         """Return the template's name; where it cannot be made, that is tried only once."""
-        if self._failure is not None:
-            raise self._failure
+        if kind in self._failures:
+            raise self._failures[kind].with_traceback(None)
         if kind not in self._templates:
             try:
                 self._templates[kind] = self._make_template(kind)
@@ -80,7 +80,7 @@ class Provision:
                 for note in (error.detail, error.hint):
                     if note is not None:
                         error.add_note(note)
-                self._failure = error
+                self._failures[kind] = error
                 raise
         return self._templates[kind]
 
@@ -113,11 +113,12 @@ def check(options: Options) -> None:
 
 def make_target(dsn: str, options: Options) -> None:
     """Put the chosen pgGit and the extension into a database, where they are not there yet."""
-    from pggit_chaos import extension, pggit_source, reference
+    from pggit_chaos import binaries, pggit_source, reference
     from pggit_chaos.target import Target
 
     if options.pggit_source is not None:
-        pggit_source.install(dsn, options.pggit_source)
+        programs = binaries.find(options.pg_bindir)
+        pggit_source.install(dsn, options.pggit_source, programs=programs)
     with _connection(dsn) as conn:
         if options.null:
             conn.execute("CREATE SCHEMA pggit")
@@ -126,12 +127,25 @@ def make_target(dsn: str, options: Options) -> None:
         if options.sabotage is not None:
             sabotage.apply(conn, sabotage.find(options.sabotage))
         _add_extension(conn, "dblink", "public")  # for lock holds
-        if extension.installation(conn) is None:
-            extension.install(conn)
+        _require_extension(conn)
         if not options.null:
             # Released pgGits fail at their first branch; that is known, and
             # would fail every test that makes one.
             Target(conn).workload(steps=0)
+
+
+def _require_extension(conn: psycopg.Connection[Any]) -> None:
+    """Have this version of the extension in a database; what a DSN names may have another."""
+    from pggit_chaos import extension
+
+    present = extension.installation(conn)
+    if present is None:
+        extension.install(conn)
+    elif present.version not in (None, extension.version()):
+        raise UsageError(
+            f"the database has pggit_chaos {present.version}, and this is {extension.version()}",
+            hint="ALTER EXTENSION pggit_chaos UPDATE;",
+        )
 
 
 def put_in_hooks(dsn: str) -> None:

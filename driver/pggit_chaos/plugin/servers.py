@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Protocol
 
 from pggit_chaos.errors import (
@@ -26,6 +27,7 @@ __all__ = ["NamedServer", "Server", "ThrowawayServer", "check", "open_cluster"]
 SETTINGS: Final = {"autovacuum": "off", "max_connections": "200", "deadlock_timeout": "100ms"}
 
 CONNECT_TIMEOUT: Final = 10  # seconds
+RECOVERY_TIMEOUT: Final = 30.0  # seconds
 # What we make on a server of somebody else's has a name that shows whose it is.
 _OURS = re.compile(r"pggit_chaos_(?P<token>[0-9a-f]{8})_\d+")
 _LOCK_CLASS: Final = 1346848579  # 'PGCC': keeps our advisory locks apart from others'
@@ -109,8 +111,21 @@ class ThrowawayServer:
                 self._admin.close()
                 self._admin = None
         if self._admin is None:
-            self._admin = self.cluster.connect(autocommit=True)
+            self._admin = self._connect()
         return self._admin
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        """Connect, when the server has recovered if that is what it does."""
+        import psycopg
+
+        deadline = time.monotonic() + RECOVERY_TIMEOUT
+        while True:
+            try:
+                return self.cluster.connect(autocommit=True)
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
 
 class NamedServer:
