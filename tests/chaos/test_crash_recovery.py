@@ -8,13 +8,14 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
 from threading import Event
 from typing import Any
 
 import psycopg
 import pytest
 
-from pggit_chaos.chaos import Chaos
+from pggit_chaos.chaos import Chaos, Pause
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.injector import ChaosInjector
 from pggit_chaos.load import LoadGenerator
@@ -70,12 +71,26 @@ MIDDLES: dict[str, tuple[str, Callable[[Target], object]]] = {
 
 
 def _prepare(pggit: Target) -> None:
-    pggit.conn.execute("CREATE TABLE public.ground AS SELECT generate_series(1, 5) AS id")
+    pggit.conn.execute("CREATE TABLE public.ground (id integer PRIMARY KEY)")
+    pggit.conn.execute("INSERT INTO public.ground SELECT generate_series(1, 5)")
     pggit.create_branch("diverged")
     pggit.switch_branch("diverged")
     pggit.conn.execute("CREATE TABLE public.only_there (id integer)")
     pggit.switch_branch("main")
     pggit.commit("main", "before the crash")
+
+
+def _wait_for_middle(pause: Pause, work: Future[Any]) -> None:
+    """Return when the work has stopped at the failpoint; raise what it raised before that."""
+    while True:
+        try:
+            pause.wait(timeout=timedelta(milliseconds=500))
+        except TimeoutError:
+            if not work.done():
+                continue
+            work.result()
+            pytest.fail(f"it was done without coming by {pause.failpoint}")
+        return
 
 
 def _kill(conn: Connection) -> None:
@@ -111,7 +126,7 @@ class TestSessionThatIsKilled:
         doomed = ChaosInjector(victim, pggit.conn)
         with ThreadPoolExecutor(1) as pool, chaos.paused(step) as pause:
             work = pool.submit(operation, Target(victim))
-            pause.wait()
+            _wait_for_middle(pause, work)
             doomed.terminate()
             assert _failed(work)
         changed = before.changes(chaos_injector.snapshot())
@@ -143,7 +158,7 @@ class TestCrash:
         victim = chaos_connect(autocommit=True)
         with ThreadPoolExecutor(1) as pool, chaos.paused(step) as pause:
             work = pool.submit(operation, Target(victim))
-            pause.wait()
+            _wait_for_middle(pause, work)
             with chaos_cluster.crashing():
                 _kill(victim)
                 assert _failed(work)
