@@ -255,3 +255,25 @@ def test_a_write_that_goes_wrong_is_noticed(chaos: Chaos, pggit: Target, name: s
         assert fault.fired == 1, f"{name}: nothing was written"
     found = {(each.check_id, each.row_identity) for each in chaos.fsck()} - before
     assert noticed_at_once or found, f"{name}, and nothing that pgGit keeps can tell"
+
+
+def test_what_a_branch_takes_up_is_the_sum_of_its_copies(pggit: Target) -> None:
+    """Promise: the storage statistics of a branch count the copies that it has, and no others."""
+    conn = pggit.conn
+    for table, rows in (("few", 3), ("many", 50)):
+        conn.execute(f"CREATE TABLE public.{table} AS SELECT generate_series(1, {rows})".encode())
+        pggit.create_data_branch(table, "copied")
+    counts = """
+        SELECT (SELECT s.row_count FROM ONLY pggit.branch_storage_stats AS s
+                 WHERE s.branch_name = 'copied'),
+               (SELECT sum(t.row_count) FROM ONLY pggit.branched_tables AS t
+                 WHERE t.branch_name = 'copied')::bigint"""
+    copy = conn.execute(
+        "SELECT t.branch_schema, t.branch_table FROM ONLY pggit.branched_tables AS t"
+        " WHERE t.branch_name = 'copied' AND t.source_table = 'many'"
+    ).fetchone()
+    if copy is None:
+        raise NotApplicableError("this pgGit keeps no books of copies")
+    assert conn.execute(counts).fetchone() == (53, 53), "rows in the statistics, rows in the copies"
+    conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*copy)))
+    assert conn.execute(counts).fetchone() == (3, 3), "the same, after a copy was dropped"
