@@ -71,7 +71,8 @@ COMMENT ON FUNCTION @extschema@.drill_all(text, bigint) IS
 --
 -- _drill_named(name, seed), _drill(kind, seed, findings, digest),
 -- _heals_exactly(corruptions, findings, digest), _checks_of(kind), _findings(checks),
--- _spoken(findings, known), _require_category(category)
+-- _detected_by(findings, known, checks), _unrelated(findings, known, checks),
+-- _require_category(category)
 --
 -- PL/pgSQL does not allow an argument and a column of one name, as drill() has
 -- them.  The findings and the digest are those of the database as it stands.
@@ -120,14 +121,13 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_began CONSTANT timestamptz := clock_timestamp();
-    v_spoke text[];
+    v_found jsonb;
     v_id    bigint;
 BEGIN
     kind := corruption_kind.kind;
     BEGIN
         v_id := @extschema@._corrupt(corruption_kind, seed);
-        v_spoke := @extschema@._spoken(
-            @extschema@._findings(@extschema@._checks_of(corruption_kind)), findings);
+        v_found := @extschema@._findings(@extschema@._checks_of(corruption_kind));
         healed := @extschema@._heals_exactly(
             ARRAY[v_id], CASE WHEN corruption_kind.method = 'statement' THEN findings END, digest);
         RAISE EXCEPTION 'the drill of "%" is over', kind USING ERRCODE = 'PC099';
@@ -135,14 +135,8 @@ BEGIN
         WHEN SQLSTATE 'PC099' THEN
             NULL;  -- All is rolled back but the variables.
     END;
-    detected_by := ARRAY(SELECT s.check_id
-                           FROM unnest(v_spoke) AS s(check_id)
-                          WHERE s.check_id = ANY (corruption_kind.detected_by)
-                          ORDER BY s.check_id COLLATE "C");
-    unrelated := ARRAY(SELECT s.check_id
-                         FROM unnest(v_spoke) AS s(check_id)
-                        WHERE s.check_id <> ALL (corruption_kind.detected_by)
-                        ORDER BY s.check_id COLLATE "C");
+    detected_by := @extschema@._detected_by(v_found, findings, corruption_kind.detected_by);
+    unrelated := @extschema@._unrelated(v_found, findings, corruption_kind.detected_by);
     detected := cardinality(detected_by) > 0;
     elapsed := clock_timestamp() - v_began;
     RETURN NEXT;
@@ -215,19 +209,41 @@ $function$;
 COMMENT ON FUNCTION @extschema@._findings(text[]) IS
     'Holds what these checks find, all where NULL, accepted findings too, to be compared.';
 
-CREATE FUNCTION @extschema@._spoken(findings jsonb, known jsonb)
+CREATE FUNCTION @extschema@._detected_by(findings jsonb, known jsonb, checks text[])
 RETURNS text[]
 LANGUAGE sql
 STABLE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT array_agg(DISTINCT n.finding ->> 'check_id')
-      FROM (SELECT jsonb_array_elements(findings)
-            EXCEPT
-            SELECT jsonb_array_elements(known)) AS n(finding);
+    SELECT ARRAY(SELECT DISTINCT (n.finding ->> 'check_id') COLLATE "C"
+                   FROM (SELECT jsonb_array_elements(findings)
+                         EXCEPT
+                         SELECT jsonb_array_elements(known)) AS n(finding)
+                  WHERE n.finding ->> 'check_id' = ANY (checks)
+                  ORDER BY 1);
 $function$;
-COMMENT ON FUNCTION @extschema@._spoken(jsonb, jsonb) IS
-    'Names the checks that have findings which are not known yet.';
+COMMENT ON FUNCTION @extschema@._detected_by(jsonb, jsonb, text[]) IS
+    'Names those of the checks that have something to say which is not known yet.';
+
+CREATE FUNCTION @extschema@._unrelated(findings jsonb, known jsonb, checks text[])
+RETURNS text[]
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    -- A finding from before that only reads otherwise, of a row that was damaged, is no
+    -- new one.
+    SELECT ARRAY(SELECT DISTINCT (n.finding ->> 'check_id') COLLATE "C"
+                   FROM (SELECT f.finding - 'message'
+                           FROM jsonb_array_elements(findings) AS f(finding)
+                         EXCEPT
+                         SELECT k.finding - 'message'
+                           FROM jsonb_array_elements(known) AS k(finding)) AS n(finding)
+                  WHERE n.finding ->> 'check_id' <> ALL (checks)
+                  ORDER BY 1);
+$function$;
+COMMENT ON FUNCTION @extschema@._unrelated(jsonb, jsonb, text[]) IS
+    'Names the other checks that have a finding which was not there before.';
 
 CREATE FUNCTION @extschema@._require_category(category text)
 RETURNS void

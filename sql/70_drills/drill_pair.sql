@@ -133,6 +133,7 @@ DECLARE
     v_both    jsonb;
     v_id      bigint;
     v_other   bigint;
+    v_names   text[];
 BEGIN
     kind := first.kind;
     other := second.kind;
@@ -151,17 +152,12 @@ BEGIN
         WHEN SQLSTATE 'PC099' THEN
             NULL;  -- All is rolled back but the variables.
     END;
+    v_names := first.detected_by || second.detected_by;
+    detected_by := @extschema@._detected_by(v_both, findings, v_names);
+    unrelated := @extschema@._unrelated(v_both, findings, v_names);
     -- Two kinds may have one check: then it must say something more of the second.
-    detected := COALESCE(@extschema@._spoken(v_both, findings) && first.detected_by
-                         AND @extschema@._spoken(v_both, v_first) && second.detected_by, false);
-    detected_by := ARRAY(SELECT s.check_id
-                           FROM unnest(@extschema@._spoken(v_both, findings)) AS s(check_id)
-                          WHERE s.check_id = ANY (first.detected_by || second.detected_by)
-                          ORDER BY s.check_id COLLATE "C");
-    unrelated := ARRAY(SELECT s.check_id
-                         FROM unnest(@extschema@._spoken(v_both, findings)) AS s(check_id)
-                        WHERE s.check_id <> ALL (first.detected_by || second.detected_by)
-                        ORDER BY s.check_id COLLATE "C");
+    detected := detected_by && first.detected_by
+                AND @extschema@._detected_by(v_both, v_first, second.detected_by) <> '{}';
     elapsed := clock_timestamp() - v_began;
     RETURN NEXT;
 END;

@@ -7,8 +7,7 @@ INSERT INTO @extschema@._corruption_kind
 VALUES (
     'branch_main_renamed', 'branch',
     'branch main has another name',
-    '{branch_main_missing,object_branch_missing,merge_conflict_branch_missing,'
-    'branch_head_unset}',
+    '{branch_main_missing,object_branch_missing,merge_conflict_branch_missing}',
     '{pggit.branches.id,pggit.branches.name}',
     'update', 'pggit.branches',
 $query$

@@ -6,7 +6,7 @@ INSERT INTO @extschema@._corruption_kind
 VALUES (
     'object_resurrected', 'object',
     'an object that was dropped is active again',
-    '{object_dropped_active}',
+    '{object_dropped_active,object_gone}',
     '{pggit.objects.id,pggit.objects.is_active,pggit.history.id,pggit.history.object_id,'
     'pggit.history.change_type}',
     'update', 'pggit.objects',

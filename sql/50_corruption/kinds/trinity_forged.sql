@@ -8,7 +8,7 @@ VALUES (
     'trinity_forged', 'commit',
     'a Trinity ID bears the number of another one',
     '{trinity_number_duplicate,commit_parent_missing,branch_head_missing,'
-    'history_commit_missing,commit_parent_unrecorded}',
+    'history_commit_missing}',
     '{pggit.commits.id,pggit.commits.hash,pggit.trinity_id_seq}',
     'update', 'pggit.commits',
 $query$

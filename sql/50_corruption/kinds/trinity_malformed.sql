@@ -9,7 +9,7 @@ VALUES (
     'trinity_malformed', 'commit',
     'a Trinity ID has lost its last part',
     '{trinity_malformed,commit_parent_missing,branch_head_missing,'
-    'history_commit_missing,commit_parent_unrecorded}',
+    'history_commit_missing}',
     '{pggit.commits.id,pggit.commits.hash,pggit.trinity_id_seq}',
     'update', 'pggit.commits',
 $query$
