@@ -29,10 +29,14 @@ DATABASE = "killing_ground"
 PATIENCE = 120.0  # seconds; a session whose driver is gone ends its statement first
 WHO = ("driver", "session", "server")
 
-# Sequences move at once and for everybody: they tell how far the victim has come.
+# Sequences move at once and for everybody: each time that one has moved, the victim has
+# come a step further.  A sweep arms once, and counts its hits from zero for each run.
 PROGRESS = """
-SELECT (SELECT last_value FROM pggit_chaos._fault_id)
-       + (SELECT last_value FROM pggit_chaos._corruption_corruption_id_seq)
+SELECT (SELECT last_value FROM pggit_chaos._fault_id),
+       (SELECT last_value FROM pggit_chaos._corruption_corruption_id_seq),
+       (SELECT array_agg(pg_sequence_last_value(c.oid)) FROM pg_class AS c
+         WHERE c.relnamespace = 'pggit_chaos'::regnamespace
+           AND CASE WHEN c.relkind = 'S' THEN c.relname ~ '^_slot_.*_hits$' END)
 """
 LEFT = """
 SELECT (SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'present'),
@@ -129,8 +133,15 @@ def kill(ground: Ground, who: str, work: str, after: int) -> None:
     """Let the work come so far, and end it."""
     with victim(ground, work) as (process, pid):
         with ground.connect() as watcher:
-            begun = watcher.execute(PROGRESS).fetchone()[0]
-            until(lambda: watcher.execute(PROGRESS).fetchone()[0] >= begun + after)
+            seen: list[object] = []
+
+            def steps() -> int:
+                now = watcher.execute(PROGRESS).fetchone()
+                if [now] != seen[-1:]:
+                    seen.append(now)
+                return len(seen)
+
+            until(lambda: steps() > after)
         with ground.cluster.crashing() if who == "session" else nullcontext():
             if who == "driver":
                 process.kill()
