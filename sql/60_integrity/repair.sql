@@ -151,7 +151,8 @@ BEGIN
        INTO v_before, v_after
       USING before, after;
     v_names := ARRAY(SELECT c.name FROM @extschema@._written_columns(relation) AS c(name));
-    v_where := (SELECT string_agg(format('%I = %L', c.name, c.value), ' AND ')
+    v_where := (SELECT COALESCE(string_agg(format('%I = %L', c.name, c.value), ' AND '),
+                                format('(t.*)::text = %L', before))
                   FROM unnest(v_names, v_before) AS c(name, value)
                  WHERE c.name = ANY (@extschema@._primary_key(relation)));
     RETURN CASE
@@ -161,9 +162,9 @@ BEGIN
                            string_agg(quote_nullable(c.value), ', '))
                FROM unnest(v_names, v_after) AS c(name, value))
         WHEN after IS NULL THEN
-            format('DELETE FROM ONLY %s WHERE %s', relation, v_where)
+            format('DELETE FROM ONLY %s AS t WHERE %s', relation, v_where)
         ELSE
-            (SELECT format('UPDATE ONLY %s SET %s WHERE %s', relation,
+            (SELECT format('UPDATE ONLY %s AS t SET %s WHERE %s', relation,
                            string_agg(format('%I = %L', c.name, c.new), ', '), v_where)
                FROM unnest(v_names, v_before, v_after) AS c(name, old, new)
               WHERE c.old IS DISTINCT FROM c.new)

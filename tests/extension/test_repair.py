@@ -42,6 +42,15 @@ def repair(conn, check, *, dry_run):
     ).fetchall()
 
 
+def state_after(conn, statements):
+    """Return the digest after statements that are run by hand and rolled back."""
+    with conn.transaction(force_rollback=True):
+        conn.execute("SET LOCAL session_replication_role = replica")
+        for statement in statements:
+            conn.execute(statement)
+        return digest(conn)
+
+
 def make_speak(conn, check):
     """Corrupt by a kind that the check must find, or damage by hand where there is none."""
     kinds = conn.execute(
@@ -80,9 +89,13 @@ def test_a_repair_mends_and_heal_undoes_it(used, check):
     assert shown
     assert {applied for _, applied in shown} == {False}
     assert digest(used) == before
+    statements = [statement for statement, _ in shown]
+    # No rollback takes back what setval() does.
+    by_hand = None if "setval(" in statements[0] else state_after(used, statements)
 
     done = repair(used, check, dry_run=False)
-    assert [statement for statement, _ in done] == [statement for statement, _ in shown]
+    assert by_hand in (None, digest(used))
+    assert [statement for statement, _ in done] == statements
     assert {applied for _, applied in done} == {True}
     assert check not in found(used)[0]
     assert found(used)[1] <= rows
@@ -95,21 +108,6 @@ def test_a_repair_mends_and_heal_undoes_it(used, check):
     used.execute("SELECT pggit_chaos.heal(%s)", (number,))
     assert digest(used) == before
     assert found(used)[1] == rows
-
-
-@pytest.mark.one_version
-@pytest.mark.parametrize("check", REPAIRABLE)
-def test_the_statements_that_are_shown_do_the_repair(used, check):
-    make_speak(used, check)
-    statements = [statement for statement, _ in repair(used, check, dry_run=True)]
-    with used.transaction(force_rollback=True):
-        repair(used, check, dry_run=False)
-        mended = digest(used)
-    used.execute("SET session_replication_role = replica")
-    for statement in statements:
-        used.execute(statement)
-    assert check not in found(used)[0]
-    assert digest(used) == mended
 
 
 def test_nothing_to_repair_is_no_error(used):

@@ -28,6 +28,6 @@ SELECT format('id=%s', r.last_id),
             ON h.object_id::bigint << 31 | h.new_version = s.object_and_version
          WHERE h.new_version = COALESCE(h.old_version, 0) + 1
          GROUP BY h.object_id, h.new_version
-        HAVING min(h.created_at) < max(h.created_at)) AS r
+        HAVING count(DISTINCT to_jsonb(h) - 'id') > 1) AS r
  WHERE EXISTS (SELECT FROM ONLY pggit.objects AS o WHERE o.id = r.object_id)
 $query$);
