@@ -43,15 +43,17 @@ def installer_files(directory: Path) -> list[Path]:
 
 
 def install(
-    dsn: str, directory: Path | str, *, programs: Binaries | None = None
+    dsn: str, directory: Path | str, *, programs: Binaries | None = None, core: bool = True
 ) -> list[InstallerError]:
     """Install the pgGit of a checkout as its authors do, and return the errors on the way.
+
+    Without ``core`` it is what the installer itself loads and no more.
 
     They are many in some releases, and none of them ends the installer, so they
     are no exceptions here either.  Raises SourceError for what is no checkout,
     and where there is no psql to run it with.
     """
-    files = installer_files(Path(directory).resolve())
+    files = installer_files(Path(directory).resolve())[: None if core else 1]
     psql = _psql(programs)
     return [error for path in files for error in _run(psql, dsn, path)]
 
