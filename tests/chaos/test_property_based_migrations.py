@@ -429,7 +429,8 @@ class TestMergingAgain:
             theirs, ours = (record(conn, "parted", branch)[2] for branch in ("side", "main"))
             assert theirs != ours, "the branches do not differ: the test proves nothing"
             pggit.merge("side")
-            assert record(conn, "parted")[2] == ours, "a merge took one side of a conflict"
+            after = record(conn, "parted")[2]
+            assert after == ours, f"both sides changed a table: main had {ours}, and has {after}"
             conflicts = conn.execute(
                 "SELECT c.merge_id, c.id FROM ONLY pggit.merge_conflicts AS c"
                 " WHERE c.branch_a = 'side'"
