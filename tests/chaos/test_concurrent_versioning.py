@@ -31,6 +31,10 @@ CHANGES = """
 SELECT array_agg(lower(h.change_severity::text) ORDER BY h.id)
   FROM ONLY pggit.history AS h WHERE h.object_id = %s AND h.id > %s
 """
+COLUMNS = """
+SELECT ARRAY(SELECT jsonb_object_keys(o.metadata -> 'columns'))
+  FROM ONLY pggit.objects AS o WHERE o.id = %s
+"""
 SEMANTIC = """
 SELECT o.version_major, o.version_minor, o.version_patch
   FROM ONLY pggit.objects AS o WHERE o.id = %s
@@ -100,6 +104,26 @@ class TestConcurrentVersioning:
         for part in told:
             version = version.next(part)
         assert pggit.conn.execute(SEMANTIC, (counted,)).fetchone() == version
+
+    def test_concurrent_schema_changes_are_all_counted(
+        self, pggit: Target, crowd: Crowd, counted: int
+    ) -> None:
+        """Promise: sessions that alter one table at once are all recorded, each in a version."""
+        before = value(pggit.conn, VERSION, counted)
+
+        def altering(worker: int) -> Any:
+            def work(target: Target) -> None:
+                for number in range(2):
+                    column = f"by_{worker}_{number}"
+                    target.conn.execute(f"ALTER TABLE public.counted ADD COLUMN {column} text")
+
+            return work
+
+        outcomes = crowd.together(*map(altering, range(4)))
+        assert not errors(outcomes), f"schema changes failed with {sqlstates(outcomes)}"
+        sound(pggit.conn, counted, before, 8)
+        columns = value(pggit.conn, COLUMNS, counted)
+        assert len(columns) == 9, f"of the table's 9 columns pgGit knows {sorted(columns)}"
 
     @pytest.mark.parametrize("num_workers", [6, pytest.param(50, marks=pytest.mark.slow)])
     def test_concurrent_trinity_ids(self, pggit: Target, crowd: Crowd, num_workers: int) -> None:
