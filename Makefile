@@ -51,7 +51,8 @@ full: $(VENV)/.dev $(CACHE)/.servers  ## The chaos suite, all of it
 weekly: $(VENV)/.dev $(CACHE)/.servers  ## The same with many more examples
 smoke full weekly:
 	@$(VENV)/bin/pggit-chaos suite --level $@ --jobs $(SUITE_JOBS) \
-	    --pg-bindir $(CACHE)/postgres/node_modules/pg$(POSTGRES)/native/bin $(SUITE_ARGS)
+	    --pg-bindir $(CACHE)/postgres/node_modules/pg$(POSTGRES)/native/bin $(SUITE_ARGS) \
+	    -- --chaos-extension-dir=$(CACHE)/pgtap/usr/share/postgresql/15/extension $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev  ## ruff, mypy and pgspot, as CI runs them
 	$(VENV)/bin/ruff check

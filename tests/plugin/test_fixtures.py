@@ -68,6 +68,12 @@ def test_hooks_are_in_only_for_chaos(sync_conn):
     assert sync_conn.execute("SELECT count(*) FROM pggit_chaos.failpoint").fetchone() == (0,)
 
 
+def test_hooks_are_in_however_chaos_is_asked_for(sync_conn, request):
+    request.getfixturevalue("chaos")
+    count = sync_conn.execute("SELECT count(*) > 0 FROM pggit_chaos.failpoint").fetchone()
+    assert count == (True,)
+
+
 def test_tools(chaos_injector, transaction_monitor, load_generator, deadlock_setup):
     assert transaction_monitor.blocked() == []
 
@@ -91,7 +97,7 @@ def test_a_cluster_of_its_own(fresh_cluster, chaos_cluster):
 
 
 def test_every_fixture_is_there_and_does_its_work(chaos_run: Run) -> None:
-    chaos_run(EVERY_FIXTURE).assert_outcomes(passed=11)
+    chaos_run(EVERY_FIXTURE).assert_outcomes(passed=12)
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ class Experiment:
 
     conninfo: str
     known_findings: frozenset[tuple[str, str]]
+    hooked: bool = False  # from the beginning
     armed: list[Armed] = field(default_factory=list)
     swept: list[str] = field(default_factory=list)  # the failpoints that sweeps struck
     corrupted: list[str] = field(default_factory=list)  # the kinds of what was done

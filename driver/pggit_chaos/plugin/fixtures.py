@@ -78,9 +78,10 @@ def chaos_database(request: pytest.FixtureRequest, chaos_provision: Provision) -
 
     Hooks are in it if the test asks for ``chaos``.
     """
-    conninfo = chaos_provision.make(_kind_for(request))
+    kind = _kind_for(request)
+    conninfo = chaos_provision.make(kind)
     request.node.stash[EXPERIMENT] = Experiment(
-        conninfo=conninfo, known_findings=chaos_provision.findings
+        conninfo=conninfo, known_findings=chaos_provision.findings, hooked=kind == "hooked"
     )
     yield conninfo
     chaos_provision.drop(conninfo)
@@ -181,7 +182,11 @@ def chaos(request: pytest.FixtureRequest, pggit: Target) -> Chaos:
     """Faults, over the connection of ``pggit``; hooks are in."""
     from pggit_chaos.plugin.recording import RecordingChaos
 
-    return RecordingChaos(pggit.conn, request.node.stash[EXPERIMENT])
+    experiment = request.node.stash[EXPERIMENT]
+    chaos = RecordingChaos(pggit.conn, experiment)
+    if not experiment.hooked:  # the test came by it through getfixturevalue()
+        chaos.install_hooks()
+    return chaos
 
 
 @pytest.fixture
