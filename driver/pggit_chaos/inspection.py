@@ -118,7 +118,7 @@ def run(
             for each in known
             if each.applies and _is_asked_for(each.check_id, each.severity, checks, min_severity)
         ),
-        inapplicable=[each.check_id for each in known if not each.applies],
+        inapplicable=sorted(each.check_id for each in known if not each.applies),
     )
 
 
