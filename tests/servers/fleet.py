@@ -14,6 +14,7 @@ from pggit_chaos.cluster import Cluster
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache"
 PGTAP = CACHE / "pgtap/usr/share/postgresql/15/extension"
+PG_PROVE = CACHE / "pgtap/usr/bin/pg_prove"
 VERSIONS = ("15", "16", "17", "18")
 
 # Autovacuum would come and go between two looks at the same statistics.
