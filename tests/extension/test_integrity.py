@@ -297,7 +297,7 @@ def test_a_finding_names_the_row_and_the_way_out(damaged):
     assert identity == "id=1"
     assert message.endswith('names parent "a "gone" one", which does not exist')
     assert action.startswith("Restore the missing commit")
-    assert repairable is False
+    assert repairable is True
 
 
 def test_fsck_runs_the_named_checks_alone(damaged):

@@ -37,23 +37,29 @@ gone AS MATERIALIZED (
                         WHERE r.schema_name = o.schema_name
                           AND r.full_name = o.object_name)
        AND NOT EXISTS (SELECT FROM relation AS r WHERE r.oid = o.metadata ->> 'oid')),
+at_work AS MATERIALIZED (
+    SELECT b.name
+      FROM ONLY pggit.branches AS b
+     WHERE b.status NOT IN ('DELETED', 'MERGED')),
 twin AS MATERIALIZED (
-    SELECT g.id, t.branch_name, t.is_active
+    SELECT g.id, bool_or(NOT t.is_active) AS dropped, count(w.name) AS branches
       FROM gone AS g
       JOIN ONLY pggit.objects AS t
         ON t.object_type = g.object_type
        AND t.schema_name = g.schema_name
-       AND t.object_name = g.object_name)
+       AND t.object_name = g.object_name
+      LEFT JOIN at_work AS w ON w.name = t.branch_name
+     GROUP BY g.id),
+recorded AS MATERIALIZED (
+    SELECT DISTINCT h.object_id
+      FROM ONLY pggit.history AS h
+      JOIN gone AS g ON g.id = h.object_id)
 SELECT format('id=%s', g.id),
        format('%s "%s" is active, and does not exist', g.object_type, g.full_name)
   FROM gone AS g
- WHERE NOT EXISTS (SELECT FROM twin AS t WHERE t.id = g.id AND NOT t.is_active)
-   AND (NOT EXISTS (SELECT FROM ONLY pggit.history AS h WHERE h.object_id = g.id)
-        OR NOT EXISTS (SELECT
-                         FROM ONLY pggit.branches AS b
-                        WHERE b.status NOT IN ('DELETED', 'MERGED')
-                          AND NOT EXISTS (SELECT
-                                            FROM twin AS t
-                                           WHERE t.id = g.id
-                                             AND t.branch_name = b.name)))
+  JOIN twin AS t ON t.id = g.id
+  LEFT JOIN recorded AS r ON r.object_id = g.id
+ WHERE t.dropped IS NOT TRUE
+   AND (r.object_id IS NULL
+        OR t.branches = (SELECT count(*) FROM at_work AS w))
 $query$);
