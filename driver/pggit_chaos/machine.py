@@ -72,9 +72,10 @@ def ground_that_crashes(cluster: Cluster, template: str) -> Ground:
         return cluster.connect(name, autocommit=True)
 
     def crash(conn: Connection) -> Connection:
+        name = conn.info.dbname
         cluster.crash()
         conn.close()
-        return cluster.connect(conn.info.dbname, autocommit=True)
+        return cluster.connect(name, autocommit=True)
 
     return Ground(open=open_copy, crash=crash)
 
@@ -167,16 +168,13 @@ class PgGitMachine(RuleBasedStateMachine):
     @rule(data=st.data(), committed=st.booleans())
     def crash(self, data: st.DataObject, committed: bool) -> None:
         """Let the server die, in the middle of something or right behind its COMMIT."""
-        assert self.ground.crash is not None
         operation = self._draw(data)
         self.conn.execute("BEGIN")
         perform(self.target, operation)
         if committed:
             self.conn.execute("COMMIT")
             self.model.apply(operation)
-        self.conn = self.ground.crash(self.conn)
-        self.chaos = Chaos(self.conn)
-        self.model.current = ROOT  # which branch a session is on ends with it
+        self._crash()
 
     # -- what holds ------------------------------------------------------
 
@@ -195,10 +193,10 @@ class PgGitMachine(RuleBasedStateMachine):
             if not hasattr(self, "model") or self.conn.broken:
                 return
             # A sequence that failed is tried many times more, to make it smaller.
-            new = self._findings() - self._known() if self.healthy else set()
+            if self.healthy:
+                self._end()
             if self.ground.crash is not None:
                 self.conn.close()
-            assert not new, f"fsck found what was not there before: {sorted(new)}"
 
     # -- how it is done --------------------------------------------------
 
@@ -209,6 +207,19 @@ class PgGitMachine(RuleBasedStateMachine):
 
     def _draw(self, data: st.DataObject) -> Operation:
         return data.draw(strategies.operations(self.model), label="operation")
+
+    def _end(self) -> None:
+        if self.ground.crash is not None:
+            self._crash()  # every sequence survives one
+            self.it_is_as_promised()
+        new = self._findings() - self._known()
+        assert not new, f"fsck found what was not there before: {sorted(new)}"
+
+    def _crash(self) -> None:
+        assert self.ground.crash is not None
+        self.conn = self.ground.crash(self.conn)
+        self.chaos = Chaos(self.conn)
+        self.model.current = ROOT  # which branch a session is on ends with it
 
     def _known(self) -> set[tuple[str, str]]:
         if self.findings is None:

@@ -465,7 +465,7 @@ def test_the_state_machine_survives_crashes(fresh_cluster: Any) -> None:
     cluster: Cluster = fresh_cluster()
     machine.run(
         machine.ground_that_crashes(cluster, "pggit"),
-        settings(max_examples=max(2, settings().max_examples // 6), stateful_step_count=8),
+        settings(max_examples=max(3, settings().max_examples // 5), stateful_step_count=8),
     )
 
 
