@@ -1,5 +1,6 @@
 --
--- What was never resolved cannot be in what was merged.
+-- What was never resolved cannot be in what was merged. Some functions of pgGit
+-- tell only how a conflict was resolved, and others when.
 --
 INSERT INTO @extschema@._integrity_check
     (check_id, category, severity, sound, relation, summary, requires, action, query)
@@ -8,7 +9,7 @@ VALUES (
     'a completed merge has no conflict that is open',
     '{pggit.merge_history.id,pggit.merge_history.source_branch,pggit.merge_history.status,'
     'pggit.merge_conflicts.id,pggit.merge_conflicts.merge_id,pggit.merge_conflicts.resolved_at,'
-    'pggit.merge_conflicts.auto_resolved}',
+    'pggit.merge_conflicts.resolution_strategy,pggit.merge_conflicts.auto_resolved}',
     'Resolve the conflict, or set the status of the merge back to awaiting_resolution.',
 $query$
 SELECT format('id=%s', m.id),
@@ -17,6 +18,7 @@ SELECT format('id=%s', m.id),
   JOIN ONLY pggit.merge_conflicts AS c ON c.merge_id = m.id::text
  WHERE m.status = 'completed'
    AND c.resolved_at IS NULL
+   AND c.resolution_strategy IS NULL
    AND c.auto_resolved IS NOT TRUE
  GROUP BY m.id, m.source_branch
 $query$);
