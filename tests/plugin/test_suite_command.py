@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from command_line import run
-from pggit_chaos.commands import suite
+from pggit_chaos import suite_run
 from servers.fleet import Fleet
 
 pytestmark = pytest.mark.one_version
@@ -27,7 +27,7 @@ def run_suite(fleet: Fleet, server_version: str, tmp_path: Path) -> Suite:
     bindir = fleet.programs(server_version).bindir
 
     def run_it(*words: str) -> Any:
-        return run("suite", "--pg-bindir", bindir, "-k", "transaction_example", *words)
+        return run("suite", "--pg-bindir", bindir, "-k", "test_transaction_example", *words)
 
     return run_it
 
@@ -67,7 +67,7 @@ def test_what_is_not_installed_is_named_with_the_command(monkeypatch: pytest.Mon
     from pggit_chaos import cli
 
     missing = {"hypothesis", "pytest_timeout"}
-    monkeypatch.setattr(suite, "find_spec", lambda module: module not in missing or None)
+    monkeypatch.setattr(suite_run, "find_spec", lambda module: module not in missing or None)
     said: list[str] = []
     monkeypatch.setattr(cli, "_say", said.append)
     assert cli.run(["suite"]) == COULD_NOT_RUN
