@@ -24,7 +24,7 @@ __all__ = ["Crowd", "Halted", "Running", "errors", "sqlstates"]
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
 
-PATIENCE = 20.0  # seconds
+PATIENCE = 60.0  # seconds; some pgGits write thousands of rows at a merge
 _LOOK = timedelta(milliseconds=100)
 _BLOCKED = "SELECT cardinality(pg_catalog.pg_blocking_pids(%s)) > 0"
 

@@ -273,7 +273,7 @@ class TestInjectedSerializationFailures:
             assert fault.fired == 2
         assert commits(pggit.conn) == ["stubborn"]
         stored = value(pggit.conn, "SELECT array_agg(c.hash) FROM ONLY pggit.commits AS c")
-        assert stored == [hash_], "the ID that was answered is that of another attempt"
+        assert stored == [hash_], f"{hash_} was answered, and {stored} is stored"
 
     def test_a_retry_from_a_savepoint_keeps_what_was_before(
         self, pggit: Target, chaos: Chaos
@@ -288,4 +288,5 @@ class TestInjectedSerializationFailures:
             assert fault.fired == 1
         assert commits(pggit.conn) == ["first", "second"]
         parent = "SELECT c.parent_commit_hash FROM ONLY pggit.commits AS c WHERE c.message = %s"
-        assert value(pggit.conn, parent, "second") == first
+        found = value(pggit.conn, parent, "second")
+        assert found == first, f"the retry follows {first}, and has {found} as its parent"
