@@ -111,7 +111,7 @@ class TestHistory:
             pggit.conn.execute("DROP TABLE public.t")
         pggit.conn.execute("CREATE TABLE public.t (id integer)")
         records = Records(pggit.conn)
-        assert records.objects()["TABLE", "public.t"].active
+        assert records.objects()["TABLE", "public.t"].active, "created again, and not active"
         changes = [change.change for change in records.history("public.t")]
         assert changes == ["CREATE", "DROP", "CREATE", "DROP", "CREATE"]
 
@@ -129,7 +129,8 @@ class TestBranches:
         changes = records.history("public.t", branch="gone")
         pggit.delete_branch("gone")
         assert records.messages("gone") == ["on the branch"]
-        assert records.history("public.t", branch="gone") == changes != []
+        assert changes, "what was changed on the branch is in no history of it"
+        assert records.history("public.t", branch="gone") == changes, "its history went with it"
 
     def test_a_merged_branch_says_when_and_by_whom(self, pggit: Target) -> None:
         """Promise: MERGED comes with a time and a name, and no other status does."""

@@ -7,12 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import errors
 
 from pggit_chaos import starve
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.cluster import Cluster
-from pggit_chaos.errors import UnavailableError
+from pggit_chaos.errors import NotApplicableError, UnavailableError
 from pggit_chaos.injector import ChaosInjector
 from pggit_chaos.records import Records
 from pggit_chaos.target import Target
@@ -44,35 +43,58 @@ def _work(conn: Connection, operation: Callable[[], object]) -> tuple[dict[str, 
     return reads, writes
 
 
+def _error(operation: Callable[[], object]) -> psycopg.Error | None:
+    """Return how an operation failed, if it did."""
+    try:
+        operation()
+    except psycopg.Error as error:
+        return error
+    return None
+
+
 def _columns(count: int) -> str:
     return ", ".join(f"c{number} integer" for number in range(count))
 
 
 class TestMemoryRefused:
     def test_a_data_branch_without_memory_leaves_nothing(
-        self, chaos_cluster: Cluster, pggit: Target, chaos_injector: ChaosInjector
+        self,
+        chaos_cluster: Cluster,
+        pggit: Target,
+        chaos_connect: Callable[..., Connection],
+        chaos_injector: ChaosInjector,
     ) -> None:
         """Promise: 53200 in the middle of a data branch is an error like any other.
 
         Failure: the kernel refuses the backend the memory for a value that it copies.
         """
         conn = pggit.conn
-        conn.execute("CREATE TABLE public.heavy (id integer PRIMARY KEY, value text)")
-        conn.execute("ALTER TABLE public.heavy ALTER COLUMN value SET STORAGE EXTERNAL")
-        conn.execute("INSERT INTO public.heavy VALUES (1, repeat('x', 24000000))")
-        pggit.create_data_branch("heavy", "warm")  # so that the code itself is loaded
-        conn.execute("CREATE TABLE public.heavy_too (LIKE public.heavy INCLUDING ALL)")
-        conn.execute("INSERT INTO public.heavy_too VALUES (1, repeat('x', 24000000))")
+        for table in ("light", "heavy"):
+            conn.execute(
+                f"CREATE TABLE public.{table} (id integer PRIMARY KEY, value text)".encode()
+            )
+            external = f"ALTER TABLE public.{table} ALTER COLUMN value SET STORAGE EXTERNAL"
+            conn.execute(external.encode())
+        pggit.create_data_branch("light", "warm")  # so that the code itself is loaded
+        heavy = "INSERT INTO public.heavy VALUES (1, repeat('x', 12000000))"
+        with chaos_connect() as other:  # this session must not have had the memory before
+            other.execute(heavy)
         before = chaos_injector.snapshot()
         try:
-            with starve.memory_limit(chaos_cluster, conn.info.backend_pid, 8 * MEGABYTE):
-                with pytest.raises(errors.OutOfMemory):
-                    pggit.create_data_branch("heavy_too", "starved")
+            with starve.memory_limit(chaos_cluster, conn.info.backend_pid, 4 * MEGABYTE):
+                starved = _error(lambda: pggit.create_data_branch("heavy", "starved"))
         except UnavailableError as error:
             pytest.skip(f"not available here: {error}")
+        if starved is None:
+            rows = "SELECT row_count FROM ONLY pggit.branched_tables WHERE branch_name = 'starved'"
+            assert conn.execute(rows).fetchone() in ((1,), (None,), None), (
+                "the memory was refused, and a data branch without its row is in the books"
+            )
+            raise NotApplicableError("this pgGit needs no memory for a data branch")
+        assert starved.sqlstate == "53200", f"53200 came out as {starved.sqlstate}: {starved}"
         changed = before.changes(chaos_injector.snapshot())
         assert not changed, f"a data branch that ran out of memory left something in {changed}"
-        pggit.create_data_branch("heavy_too", "starved")
+        pggit.create_data_branch("heavy", "starved")
         assert "pggit.branched_tables" in before.changes(chaos_injector.snapshot())
 
     @pytest.mark.parametrize("operation", ["commit", "merge"])
@@ -248,7 +270,6 @@ class TestWorkDone:
             work, _ = _work(conn, lambda alter=alter: conn.execute(alter))
             reads[width] = work["objects"]
         assert reads[200] <= 8 * reads[50], f"records read by ALTER TABLE, by width: {reads}"
-        assert reads[200] <= 50 * 200, f"records read by ALTER TABLE, by width: {reads}"
 
 
 def _age(conn: Connection, object_id: int, changes: int) -> None:

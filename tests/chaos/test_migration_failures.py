@@ -30,11 +30,11 @@ GROUND = (
 MIGRATION = (
     "CREATE TABLE public.account (id integer PRIMARY KEY, customer_id integer)",
     "ALTER TABLE public.customer ADD COLUMN email text",
-    "ALTER TABLE public.customer RENAME COLUMN name TO full_name",
     "CREATE INDEX customer_email ON public.customer (email)",
-    "CREATE VIEW public.report AS SELECT c.full_name FROM public.customer AS c",
+    "CREATE VIEW public.report AS SELECT c.name, c.email FROM public.customer AS c",
     "DROP TABLE public.old",
-    "ALTER TABLE public.account RENAME TO ledger",
+    "ALTER TABLE public.account ADD FOREIGN KEY (customer_id) REFERENCES public.customer",
+    "ALTER TABLE public.account ADD COLUMN balance numeric",
 )
 WRONG = "ALTER TABLE public.customer ADD CONSTRAINT one_a UNIQUE (id, nobody)"
 
@@ -51,6 +51,11 @@ def ground(pggit: Target) -> Target:
 def _run(conn: Connection, statements: tuple[str, ...]) -> None:
     for statement in statements:
         conn.execute(statement.encode())
+
+
+def _require_no_drift(conn: Connection) -> None:
+    drift = Records(conn).drift()
+    assert not drift, f"the records are not what the schema is: {drift}"
 
 
 def _versions(conn: Connection) -> dict[tuple[str, str], int]:
@@ -70,7 +75,7 @@ class TestInOneTransaction:
         sync_conn.rollback()
         changed = before.changes(chaos_injector.snapshot())
         assert not changed, f"a migration that failed after {step} steps left {changed}"
-        assert Records(ground.conn).drift() == []
+        _require_no_drift(ground.conn)
 
     def test_a_migration_that_is_mended_is_recorded_once(
         self, ground: Target, sync_conn: Connection
@@ -95,7 +100,7 @@ class TestInOneTransaction:
             _run(sync_conn, (*MIGRATION[2:], WRONG))
         sync_conn.commit()
         records = Records(ground.conn)
-        assert records.drift() == []
+        _require_no_drift(ground.conn)
         assert records.columns("customer") == {"id", "name", "email"}
 
 
@@ -168,7 +173,7 @@ class TestFromOutside:
         reader.rollback()
         _run(sync_conn, MIGRATION)
         sync_conn.commit()
-        assert Records(ground.conn).drift() == []
+        _require_no_drift(ground.conn)
 
     @pytest.mark.parametrize("how", ["cancelled", "terminated"])
     def test_a_migration_that_is_interrupted_leaves_nothing(
@@ -197,7 +202,7 @@ class TestFromOutside:
             sync_conn.rollback()
         changed = before.changes(chaos_injector.snapshot())
         assert not changed, f"a migration that was {how} left something in {changed}"
-        assert Records(ground.conn).drift() == []
+        _require_no_drift(ground.conn)
 
     def test_two_migrations_of_one_table_are_both_recorded(
         self,
@@ -243,7 +248,7 @@ class TestFromOutside:
         conn.execute("DROP EVENT TRIGGER zz_refuse")
         conn.execute("DROP FUNCTION public.refuse()")
         assert not changed, f"refused, and yet recorded in {changed}"
-        assert Records(conn).drift() == []
+        _require_no_drift(conn)
 
 
 class TestInsidePgGit:
@@ -261,7 +266,7 @@ class TestInsidePgGit:
         drift = Records(conn).drift()
         assert not drift, f"the change failed, and {drift}"
         _run(conn, MIGRATION)
-        assert Records(conn).drift() == []
+        _require_no_drift(conn)
 
     def test_a_migration_is_retried_as_a_whole(
         self, chaos: Chaos, ground: Target, sync_conn: Connection
@@ -281,4 +286,4 @@ class TestInsidePgGit:
             with_retry(migrate, backoff=0, before_retry=lambda error: sync_conn.rollback())
             assert fault.fired == 1
         assert _versions(ground.conn) == once
-        assert Records(ground.conn).drift() == []
+        _require_no_drift(ground.conn)
