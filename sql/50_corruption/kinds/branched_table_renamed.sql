@@ -24,7 +24,7 @@ SELECT format('table %s', c.oid::regclass) AS object,
     ON c.relnamespace = n.oid
    AND c.relname = t.branch_table
    AND c.relkind = 'r'
- CROSS JOIN LATERAL (SELECT md5('lost ' || c.relname)) AS v(name)
+ CROSS JOIN LATERAL (SELECT md5('renamed ' || c.relname)) AS v(name)
  WHERE to_regclass(format('%I.%I', n.nspname, v.name)) IS NULL
  ORDER BY @extschema@._pick($1, t.id::text), t.id
  LIMIT 1

@@ -18,7 +18,7 @@ SELECT c.ctid AS victim,
   FROM ONLY pggit.commits AS c
  WHERE c.tree_hash ~ '^[0-9a-f]{64}$'
    AND c.hash !~ '^[0-9a-f]{64}$'
-   AND NOT EXISTS (SELECT FROM ONLY pggit.commits AS k WHERE k.hash = c.tree_hash)
+   AND (SELECT k.id FROM ONLY pggit.commits AS k WHERE k.hash = c.tree_hash) IS NULL
    AND c.id BETWEEN $2 AND $3
  ORDER BY c.id
  LIMIT 1
