@@ -225,6 +225,20 @@ class TestWorkDone:
             f" little of it, and {old['history']} when there were 2000 rows more"
         )
 
+    def test_a_commit_does_not_read_those_before_it(self, pggit: Target) -> None:
+        """Promise: the hundredth commit of a branch costs no more than the tenth."""
+        conn = pggit.conn
+        reads = {}
+        for commits in (10, 150):
+            with conn.transaction():
+                while len(Records(conn).commits("main")) < commits:
+                    for number in range(10):
+                        pggit.commit("main", str(number))
+            conn.execute("ANALYZE pggit.commits")
+            work, _ = _work(conn, lambda: pggit.commit("main", "one more"))
+            reads[commits] = work["commits"]
+        assert reads[150] <= reads[10] + 20, f"commits read by a commit, by their number: {reads}"
+
     def test_a_commit_writes_what_changed_and_nothing_else(self, pggit: Target) -> None:
         """Promise: a commit of one change does not rewrite what did not change."""
         conn = pggit.conn
