@@ -34,9 +34,7 @@ def quoted(match):
 def pgspot(path: Path) -> str:
     program = Path(sys.executable).parent / "pgspot"
     exceptions = [
-        word
-        for name in QUALIFIED
-        for word in ("--proc-without-search-path", f"extschema.{name}()")
+        word for name in QUALIFIED for word in ("--proc-without-search-path", f"extschema.{name}()")
     ]
     result = subprocess.run(
         [program, *exceptions, path], capture_output=True, text=True, check=False

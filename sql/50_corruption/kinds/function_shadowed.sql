@@ -26,7 +26,7 @@ SELECT format('function %I.%I(%s)', s.nspname, p.proname, a.arguments) AS object
        format('CREATE FUNCTION %I.%I(%s) RETURNS void LANGUAGE sql AS ''SELECT''',
               s.nspname, p.proname, a.arguments) AS damage,
        format('DROP FUNCTION %I.%I(%s)', s.nspname, p.proname, a.arguments) AS undo,
-       format('SELECT concat_ws('' '', p.oid, p.proowner::regrole, p.proacl, p.prosrc)'
+       format('SELECT concat_ws('' '', p.proowner::regrole, p.proacl, p.prosrc)'
               ' FROM pg_catalog.pg_proc AS p WHERE p.oid = to_regprocedure(%L)',
               format('%I.%I(%s)', s.nspname, p.proname, a.arguments)) AS probe
   FROM path AS s
