@@ -147,13 +147,11 @@ class TestMending:
         self, chaos: Chaos, used: Target, chaos_injector: ChaosInjector
     ) -> None:
         """Promise: pgGit's state is its rows: put back from a copy, they are the state."""
-        before = chaos_injector.snapshot()
-        findings = set(chaos.fsck())
         used.conn.execute("CREATE TEMPORARY TABLE copy AS SELECT * FROM ONLY pggit.commits")
+        before, findings = chaos_injector.snapshot(), set(chaos.fsck())
         _silently(used.conn, "DELETE FROM ONLY pggit.commits")
         assert before.changes(chaos_injector.snapshot()) == ["pggit.commits"]
         _silently(used.conn, "INSERT INTO pggit.commits SELECT * FROM pg_temp.copy")
-        used.conn.execute("DROP TABLE pg_temp.copy")
         assert before.changes(chaos_injector.snapshot()) == []
         assert set(chaos.fsck()) == findings
         _go_on(used)
@@ -164,7 +162,10 @@ class TestMending:
 
         Failure: a restore of the sequence alone, as of long ago.
         """
-        used.trinity_id()
+        number = used.trinity_id().split("-")[1]
+        if not any("-" in commit.hash for commit in Records(used.conn).commits()):
+            raise NotApplicableError("this pgGit gives its commits no Trinity IDs")
+        assert int(number) > 1
         used.conn.execute("SELECT setval('pggit.trinity_id_seq', 1, false)")
         found = {finding.check_id for finding in chaos.fsck()}
         assert "trinity_sequence_behind" in found, f"fsck does not see it: {found}"
