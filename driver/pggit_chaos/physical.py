@@ -8,17 +8,16 @@ checksums: the checks of fsck() read rows, and here it is the rows that are lost
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import errors, sql
 
+from pggit_chaos import relation_files as files
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.errors import UsageError
 from pggit_chaos.rows import Drill
@@ -37,9 +36,6 @@ CHECKSUM = "checksum"
 INDEX_CHECK = "amcheck.bt_index_check"
 HEAP_CHECK = "amcheck.verify_heapam"
 INDEX_SCAN = "index_scan"
-
-_BLOCK = 8192
-_SEGMENT = 131072  # blocks in a file, before a relation goes on in the next
 
 _TABLES = """
 SELECT c.oid, i.indexrelid, n.nspname, c.relname,
@@ -152,7 +148,7 @@ def drill(cluster: Cluster, dbname: str, kind: str, *, seed: int = 0) -> Drill:
                 healed=None,
                 elapsed=None,
             )
-        with _kept(cluster, victim.table.files):
+        with files.kept(cluster, victim.table.files):
             chosen.damage(victim, chance)
             if not cluster.running:
                 cluster.start()
@@ -196,9 +192,9 @@ def _lose_index_entry(victim: _Victim, _: random.Random) -> None:
 
 
 def _flip_bit(victim: _Victim, chance: random.Random) -> None:
-    path = _segment(victim.cluster.data / victim.table.file, victim.block // _SEGMENT)
+    path = files.segment(victim.cluster.data / victim.table.file, victim.block // files.SEGMENT)
     with path.open("r+b") as file:
-        place = victim.block % _SEGMENT * _BLOCK + chance.randrange(_BLOCK)
+        place = victim.block % files.SEGMENT * files.BLOCK + chance.randrange(files.BLOCK)
         file.seek(place)
         (value,) = file.read(1)
         file.seek(place)
@@ -206,14 +202,14 @@ def _flip_bit(victim: _Victim, chance: random.Random) -> None:
 
 
 def _truncate_table(victim: _Victim, _: random.Random) -> None:
-    _truncate(victim.cluster.data / victim.table.file, victim.block)
+    files.truncate(victim.cluster.data / victim.table.file, victim.block)
 
 
 def _truncate_index(victim: _Victim, _: random.Random) -> None:
     path = victim.cluster.data / victim.table.index_file
-    last = max(_segments(path))
-    blocks = last * _SEGMENT + _segment(path, last).stat().st_size // _BLOCK
-    _truncate(path, blocks - 1)
+    last = max(files.segments(path))
+    blocks = last * files.SEGMENT + files.segment(path, last).stat().st_size // files.BLOCK
+    files.truncate(path, blocks - 1)
 
 
 KINDS: Final = {
@@ -388,47 +384,3 @@ def _victim(
         where.format(table.name, table.key, sql.Literal(number))
     ).fetchone() or (0,)
     return _Victim(cluster=cluster, dbname=conn.info.dbname, table=table, row=number, block=block)
-
-
-@contextmanager
-def _kept(cluster: Cluster, relations: list[str]) -> Iterator[None]:
-    """Stop the server for the block, and after it put the files of relations back, and start."""
-    kept = cluster.directory / "kept"
-    cluster.stop()
-    paths = [path for relation in relations for path in _forks(cluster.data / relation)]
-    kept.mkdir()
-    try:
-        for path in paths:
-            shutil.copyfile(path, kept / path.name)
-        yield
-    finally:
-        cluster.stop()
-        for path in paths:
-            shutil.copyfile(kept / path.name, path)
-        for path in {f for relation in relations for f in _forks(cluster.data / relation)}:
-            if path not in paths:
-                path.unlink()
-        shutil.rmtree(kept)
-        cluster.start()
-
-
-def _forks(path: Path) -> list[Path]:
-    """Return every file of a relation: its segments, its map of free space and of visibility."""
-    return [path, *path.parent.glob(f"{path.name}[._]*")]
-
-
-def _segment(path: Path, number: int) -> Path:
-    return path if number == 0 else path.with_name(f"{path.name}.{number}")
-
-
-def _segments(path: Path) -> list[int]:
-    return [0, *(int(more.suffix[1:]) for more in path.parent.glob(f"{path.name}.*"))]
-
-
-def _truncate(path: Path, blocks: int) -> None:
-    last = blocks // _SEGMENT
-    for number in _segments(path):
-        if number > last:
-            _segment(path, number).unlink()
-    with _segment(path, last).open("r+b") as file:
-        file.truncate(blocks % _SEGMENT * _BLOCK)
