@@ -82,6 +82,7 @@ def test_they_are_listed_by_category_and_name():
 
 
 @EACH
+@pytest.mark.one_version
 def test_it_changes_something_small(target, bug):
     before = definitions(target)
     sabotage.apply(target, bug)
@@ -89,6 +90,7 @@ def test_it_changes_something_small(target, bug):
 
 
 @EACH
+@pytest.mark.one_version
 def test_it_leaves_the_shape_as_it_is(target, bug):
     before = [target.execute(query).fetchall() for query in (SIGNATURES, COLUMNS)]
     sabotage.apply(target, bug)
