@@ -39,7 +39,7 @@ endif
 demo: $(VENV)/.embedded  ## Drills and sweeps on an embedded server: what this is, in a minute
 	@$(VENV)/bin/pggit-chaos demo
 
-test: $(VENV)/.dev $(CACHE)/.servers  ## Every test, on PostgreSQL 15, 16, 17 and 18
+test: $(VENV)/.dev $(CACHE)/.servers  ## The tests, on PostgreSQL 15, 16, 17 and 18
 	$(VENV)/bin/python -m pytest -n auto -m "not (chaos and (slow or destructive))" $(PYTEST_ARGS)
 
 # The chaos suite alone, on one PostgreSQL version: make full POSTGRES=16
