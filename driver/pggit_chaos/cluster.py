@@ -66,7 +66,7 @@ class Cluster:
     ) -> None:
         self._original = programs or binaries.find()
         self._settings = {**_SETTINGS, **(settings or {})}
-        self._extensions = tuple(extensions)
+        self._extensions = tuple(path.resolve() for path in extensions)
         self._initdb_options = tuple(initdb_options)
         self._user = _server_user()
         self._postmaster: subprocess.Popen[bytes] | None = None

@@ -237,3 +237,15 @@ def test_reachability_is_judged_as_that_user(tmp_path: Path) -> None:
     file.chmod(0o600)
     assert tree.reachable(Path("/bin/sh"), nobody.pw_uid, nobody.pw_gid)
     assert not tree.reachable(file, nobody.pw_uid, nobody.pw_gid)
+
+
+def test_a_directory_of_extensions_may_be_named_from_where_one_stands(
+    programs: Binaries, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/nothing.control").write_text("default_version = '1'\n")
+    (tmp_path / "more/nothing--1.sql").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with Cluster(programs=programs, extensions=[Path("more")]) as cluster:
+        with cluster.connect(autocommit=True) as conn:
+            conn.execute("CREATE EXTENSION nothing")

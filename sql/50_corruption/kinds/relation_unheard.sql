@@ -15,7 +15,7 @@ $query$
 SELECT format('view %s', v.name) AS object,
        format('CREATE VIEW %s AS SELECT 1 AS one', v.name) AS damage,
        format('DROP VIEW %s', v.name) AS undo,
-       format('SELECT concat_ws('' '', r.oid, r.relowner::regrole, r.relacl,'
+       format('SELECT concat_ws('' '', r.relowner::regrole, r.relacl,'
               ' pg_get_viewdef(r.oid)) FROM pg_catalog.pg_class AS r'
               ' WHERE r.oid = to_regclass(%L)', v.name) AS probe
   FROM (SELECT 'public.unheard_' || left(md5($1::text), 8)) AS v(name)
