@@ -244,8 +244,6 @@ def test_a_directory_of_extensions_may_be_named_from_where_one_stands(
 ) -> None:
     (tmp_path / "more").mkdir()
     (tmp_path / "more/nothing.control").write_text("default_version = '1'\n")
-    (tmp_path / "more/nothing--1.sql").write_text("")
     monkeypatch.chdir(tmp_path)
     with Cluster(programs=programs, extensions=[Path("more")]) as cluster:
-        with cluster.connect(autocommit=True) as conn:
-            conn.execute("CREATE EXTENSION nothing")
+        assert (cluster.programs.sharedir / "extension/nothing.control").read_text()
