@@ -33,7 +33,12 @@ PARTLY_HOOKED = {
 """Databases whose hooks are off but for some kinds: name, and the kinds that are off."""
 
 # Nothing but the two sides shall make a difference between them.
-_SETTINGS = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "4GB"}
+_SETTINGS = {
+    "autovacuum": "off",
+    "checkpoint_timeout": "1h",
+    "max_wal_size": "4GB",
+    "shared_buffers": "512MB",  # all sides at once fit in
+}
 
 # A disabled trigger costs nothing.  The hooks of functions have no such switch.
 _SWITCHES = """

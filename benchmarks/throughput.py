@@ -145,6 +145,7 @@ def _round(
         for side in sides:
             conns[side.name] = stack.enter_context(place.clone(side.template))
             stack.enter_context(side.arming(place, conns[side.name]))
+            work(conns[side.name])  # every session has asked the same
         return {
             name: _ratios(plain, conns, statement, effort, order)
             for name, statement in work(plain).items()

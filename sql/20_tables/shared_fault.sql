@@ -5,7 +5,7 @@
 -- since, and so a table cannot tell it of a fault.  Two things every session sees
 -- as they are now: sequences, and the definitions of functions.
 --
--- Two sequences hold Bloom filters, of the failpoints at which a fault is armed
+-- Two sequences hold filters, of the failpoints at which a fault is armed
 -- for other sessions and of the scopes of these faults.  They are what the hit
 -- path looks at, and they are set at once, even before arm() has committed.  What
 -- they let through is looked at closely; what they hold back costs no more.
@@ -19,7 +19,7 @@ COMMENT ON SEQUENCE @extschema@._shared_failpoints IS
     'Bloom filter of the failpoints at which faults are armed for other sessions; see _bits().';
 CREATE SEQUENCE @extschema@._shared_scopes MINVALUE 0 START 0;
 COMMENT ON SEQUENCE @extschema@._shared_scopes IS
-    'Bloom filter of the scopes of the faults that are armed for other sessions; see _bits().';
+    'Filter of the scopes of the faults that are armed for other sessions; see _filter_faults().';
 
 -- Of a sequence that was never set PostgreSQL tells NULL, and that is neither yes nor no.
 SELECT pg_catalog.setval('@extschema@._shared_failpoints', 0),

@@ -1,37 +1,32 @@
 --
 -- The hit path: what runs inside pgGit, as whoever calls pgGit.
 --
--- _armed(), _armed(failpoint), _covered()
+-- _armed(), _armed_rows(), _armed(failpoint), _covered()
 --
--- May a fault be armed anywhere, or at a failpoint, for this session?  May one be
--- armed for other sessions whose scope covers this one?  The setting holds the
--- patterns of the session's own faults, one a line; the sequences are filters of
--- all other ones (20_tables/shared_fault.sql).  The bodies are ATOMIC: names and
--- operators are bound here and now and need no search_path, and so PostgreSQL can
--- inline them into whatever calls them.  It does so only where no argument that
--- costs is used twice: hence the filters by name, and no function that tests one.
+-- May a fault be armed anywhere, at a failpoint of some row, or at one failpoint, for
+-- this session?  May one be armed for other sessions whose scope covers this one?
+-- The settings hold the patterns of the session's own faults, one a line, all of
+-- them and those that can match a row's; the sequences are filters of all other ones
+-- (20_tables/shared_fault.sql).  The bodies are ATOMIC: names and operators are bound
+-- here and now and need no search_path, and so PostgreSQL can inline them into
+-- whatever calls them, and make the bits of a failpoint a constant.  PL/pgSQL sets
+-- an expression up anew in each transaction: what is inlined has to be small.
 --
 CREATE FUNCTION @extschema@._bits(key text)
 RETURNS bigint
 LANGUAGE sql
 IMMUTABLE
-RETURN (1::bigint << abs(hashtextextended(key COLLATE "C", 0) % 63)::integer)
-       | (1::bigint << abs(hashtextextended(key COLLATE "C", 1) % 63)::integer);
+RETURN (1::bigint << abs(hashtextextended(key COLLATE "C", 0) % 62)::integer)
+       | (1::bigint << abs(hashtextextended(key COLLATE "C", 1) % 62)::integer);
 COMMENT ON FUNCTION @extschema@._bits(text) IS
-    'Makes the bits, at most two of 63, by which a Bloom filter knows a key.';
+    'Makes the bits, at most two of 62, by which the filter knows a failpoint.';
 
 CREATE FUNCTION @extschema@._covered()
 RETURNS boolean
 LANGUAGE sql
 VOLATILE
-RETURN (~ pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
-        & @extschema@._bits('database')) = 0
-    OR (~ pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
-        & @extschema@._bits('pid:' || pg_backend_pid())) = 0
-    OR (~ pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
-        & @extschema@._bits('role:' || session_user)) = 0
-    OR (~ pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
-        & @extschema@._bits('application:' || current_setting('application_name'))) = 0;
+RETURN (pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
+        & (6917529027641081856 | (1::bigint << pg_backend_pid() % 61))) <> 0;
 COMMENT ON FUNCTION @extschema@._covered() IS
     'Answers whether the scope of a fault that is armed for other sessions may cover this one.';
 
@@ -43,6 +38,16 @@ RETURN current_setting('pggit_chaos.armed', true) <> ''
        OR pg_sequence_last_value('@extschema@._shared_failpoints'::regclass) > 0;
 COMMENT ON FUNCTION @extschema@._armed() IS
     'Answers whether any fault may be armed for this session or for others.';
+
+CREATE FUNCTION @extschema@._armed_rows()
+RETURNS boolean
+LANGUAGE sql
+VOLATILE
+RETURN current_setting('pggit_chaos.armed_rows', true) <> ''
+       OR pg_sequence_last_value('@extschema@._shared_failpoints'::regclass)
+          >= 4611686018427387904;
+COMMENT ON FUNCTION @extschema@._armed_rows() IS
+    'Answers whether any fault may be armed at a failpoint of a row for this session or for others.';
 
 CREATE FUNCTION @extschema@._armed(failpoint text)
 RETURNS boolean
@@ -120,7 +125,7 @@ DECLARE
     v_failpoint pg_catalog.text;
     v_verdict   pg_catalog.jsonb;
 BEGIN
-    IF @extschema@._armed() THEN
+    IF @extschema@._armed_rows() THEN
         v_failpoint := pg_catalog.concat_ws('.', TG_ARGV[0], pg_catalog.lower(TG_OP), 'before');
         IF @extschema@._armed(v_failpoint) THEN
             v_verdict := @extschema@._pass_row(v_failpoint);
@@ -145,7 +150,7 @@ AS $function$
 DECLARE
     v_failpoint pg_catalog.text;
 BEGIN
-    IF @extschema@._armed() THEN
+    IF @extschema@._armed_rows() THEN
         v_failpoint := pg_catalog.concat_ws('.', TG_ARGV[0], 'delete.before');
         IF @extschema@._armed(v_failpoint)
            AND @extschema@._pass_row(v_failpoint) OPERATOR(pg_catalog.?) 'skip' THEN
@@ -165,7 +170,7 @@ AS $function$
 DECLARE
     v_failpoint pg_catalog.text;
 BEGIN
-    IF @extschema@._armed() THEN
+    IF @extschema@._armed_rows() THEN
         v_failpoint := pg_catalog.concat_ws('.', TG_ARGV[0], pg_catalog.lower(TG_OP), 'after');
         IF @extschema@._armed(v_failpoint) THEN
             PERFORM @extschema@._pass_row(v_failpoint);
@@ -184,7 +189,7 @@ AS $function$
 DECLARE
     v_failpoint pg_catalog.text;
 BEGIN
-    IF @extschema@._armed() THEN
+    IF @extschema@._armed_rows() THEN
         v_failpoint := pg_catalog.concat_ws('.', TG_ARGV[0], pg_catalog.lower(TG_OP), 'commit');
         IF @extschema@._armed(v_failpoint) THEN
             PERFORM @extschema@._pass_row(v_failpoint);

@@ -119,12 +119,15 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    PERFORM set_config('pggit_chaos.armed',
-                       COALESCE((SELECT string_agg(replace(f.pattern, E'\n', '_'), E'\n')
-                                   FROM @extschema@._fault AS f
-                                  WHERE f.scope = 'session'
-                                    AND f.pid = pg_backend_pid()), ''),
-                       false);
+    PERFORM set_config('pggit_chaos.armed', COALESCE(o.patterns, ''), false),
+            set_config('pggit_chaos.armed_rows', COALESCE(o.of_rows, ''), false)
+       FROM (SELECT string_agg(p.pattern, E'\n') AS patterns,
+                    string_agg(p.pattern, E'\n')
+                        FILTER (WHERE @extschema@._may_be_row(f.failpoint)) AS of_rows
+               FROM @extschema@._fault AS f
+              CROSS JOIN LATERAL replace(f.pattern, E'\n', '_') AS p(pattern)
+              WHERE f.scope = 'session'
+                AND f.pid = pg_backend_pid()) AS o;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._show_own_faults() IS

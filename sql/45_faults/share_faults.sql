@@ -62,7 +62,23 @@ COMMENT ON FUNCTION @extschema@._shared_faults() IS
 --
 -- Set the filters to what the given faults need; and to nothing where no shared
 -- fault can strike any more, because all have expired or arm() was rolled back.
+-- Of failpoints bit 62 says that one is a row's.  Of scopes bit 62 is the database,
+-- bit 61 any role or application, and the rest are process ids.
 --
+-- _may_be_row(failpoint): whether a failpoint, or a pattern, can be one of a row.
+--
+CREATE FUNCTION @extschema@._may_be_row(failpoint text)
+RETURNS boolean
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT failpoint ~ '[*]|[.](before|after|commit)$';
+$function$;
+COMMENT ON FUNCTION @extschema@._may_be_row(text) IS
+    'Answers whether a failpoint, or a pattern of failpoints, can be one of a row.';
+
 CREATE FUNCTION @extschema@._filter_faults(faults jsonb)
 RETURNS void
 LANGUAGE sql
@@ -71,8 +87,16 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT setval('@extschema@._shared_failpoints', COALESCE(bit_or(
                CASE WHEN f.failpoint LIKE '%*%' THEN 9223372036854775807
-                    ELSE @extschema@._bits(f.failpoint) END), 0)),
-           setval('@extschema@._shared_scopes', COALESCE(bit_or(@extschema@._bits(f.scope)), 0))
+                    ELSE @extschema@._bits(f.failpoint)
+                         | CASE WHEN @extschema@._may_be_row(f.failpoint)
+                                THEN 1::bigint << 62 ELSE 0 END
+               END), 0)),
+           setval('@extschema@._shared_scopes', COALESCE(bit_or(
+               CASE split_part(f.scope, ':', 1)
+                   WHEN 'database' THEN 1::bigint << 62
+                   WHEN 'pid' THEN 1::bigint << f.pid % 61
+                   ELSE 1::bigint << 61
+               END), 0))
       FROM jsonb_populate_recordset(NULL::@extschema@._fault, faults) AS f;
 $function$;
 COMMENT ON FUNCTION @extschema@._filter_faults(jsonb) IS

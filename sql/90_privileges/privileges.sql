@@ -14,6 +14,7 @@ GRANT EXECUTE ON FUNCTION @extschema@.hit(text) TO PUBLIC;
 -- hit() is inlined, and so whoever passes it calls these himself.  They tell that
 -- something may be armed at a failpoint, not what, nor for whom.
 GRANT EXECUTE ON FUNCTION @extschema@._armed() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@._armed_rows() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._armed(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._bits(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._covered() TO PUBLIC;

@@ -56,7 +56,7 @@ COMMENT ON SEQUENCE @extschema@._shared_failpoints IS
     'Bloom filter of the failpoints at which faults are armed for other sessions; see _bits().';
 CREATE SEQUENCE @extschema@._shared_scopes MINVALUE 0 START 0;
 COMMENT ON SEQUENCE @extschema@._shared_scopes IS
-    'Bloom filter of the scopes of the faults that are armed for other sessions; see _bits().';
+    'Filter of the scopes of the faults that are armed for other sessions; see _filter_faults().';
 
 -- Of a sequence that was never set PostgreSQL tells NULL, and that is neither yes nor no.
 SELECT pg_catalog.setval('@extschema@._shared_failpoints', 0),

@@ -28,6 +28,7 @@ HOSTILE = (
 GRANTED = {
     "hit(text)",
     "_armed()",
+    "_armed_rows()",
     "_armed(text)",
     "_bits(text)",
     "_covered()",

@@ -49,7 +49,8 @@ $$, ARRAY[
 
 SELECT set_eq($$
     SELECT name FROM ours WHERE has_function_privilege('public', oid, 'EXECUTE')
-$$, ARRAY['pggit_chaos.hit(text)', 'pggit_chaos._armed()', 'pggit_chaos._armed(text)',
+$$, ARRAY['pggit_chaos.hit(text)', 'pggit_chaos._armed()', 'pggit_chaos._armed_rows()',
+         'pggit_chaos._armed(text)',
          'pggit_chaos._bits(text)', 'pggit_chaos._covered()', 'pggit_chaos._hit_armed(text)',
          'pggit_chaos._pass_row(text)'],
 'PUBLIC can execute the hit path and nothing else');

@@ -17,9 +17,14 @@ from pggit_chaos import extension
 ATOMIC = re.compile(r"^(?:BEGIN ATOMIC\n(?P<body>.*?)\nEND|RETURN (?P<value>.*?));$", re.M | re.S)
 SUMMARY = "Errors: 0 Warnings: 0 Unknown: 0"
 
-# The row triggers run as whoever writes, for each row: a SET clause would cost more
-# than all the rest of them.  They qualify every name and operator instead.
-QUALIFIED = ("_before_write_hook", "_before_delete_hook", "_after_hook", "_commit_hook")
+# The hit path runs as whoever calls pgGit, at each hit: a SET clause would cost more
+# than all the rest of it.  It qualifies every name and operator instead.
+QUALIFIED = (
+    "_before_write_hook()",
+    "_before_delete_hook()",
+    "_after_hook()",
+    "_commit_hook()",
+)
 
 
 def script():
@@ -34,7 +39,7 @@ def quoted(match):
 def pgspot(path: Path) -> str:
     program = Path(sys.executable).parent / "pgspot"
     exceptions = [
-        word for name in QUALIFIED for word in ("--proc-without-search-path", f"extschema.{name}()")
+        word for name in QUALIFIED for word in ("--proc-without-search-path", f"extschema.{name}")
     ]
     result = subprocess.run(
         [program, *exceptions, path], capture_output=True, text=True, check=False
