@@ -24,7 +24,10 @@ AS $function$
      WHERE a.datname = current_database()
        AND a.application_name = 'pggit_chaos hold_lock'
        AND a.state = 'active'
-       AND m.match IS NOT NULL;
+       AND m.match IS NOT NULL
+       -- A session that ends is listed for a moment after it has let go.
+       AND EXISTS (SELECT FROM pg_catalog.pg_locks AS l
+                    WHERE l.pid = a.pid AND l.granted AND l.locktype IN ('relation', 'advisory'));
 $function$;
 COMMENT ON FUNCTION @extschema@._lock_holds() IS
     'Lists the lock holds from the sessions that hold them.';
