@@ -1,5 +1,5 @@
 --
--- _pggit_schemas(), _require_pggit(), _has(requires)
+-- _pggit_schemas(), _require_pggit(), _present(names), _has(requires)
 --
 -- What of pgGit this database holds, read from the catalogue.  No version
 -- string is trusted.  Write nothing.
@@ -39,6 +39,31 @@ $function$;
 COMMENT ON FUNCTION @extschema@._require_pggit() IS
     'Raises PC002 where this database has no schema of pgGit.';
 
+CREATE FUNCTION @extschema@._present(names text[])
+RETURNS text[]
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    -- All names are looked up by one query: a list of what applies asks once for all its rows.
+    SELECT ARRAY(SELECT DISTINCT r.name
+                   FROM unnest(names) AS r(name)
+                   JOIN pg_catalog.pg_namespace AS n ON n.nspname = split_part(r.name, '.', 1)
+                   JOIN pg_catalog.pg_class AS c
+                     ON c.relnamespace = n.oid
+                    AND c.relname = split_part(r.name, '.', 2)
+                   LEFT JOIN pg_catalog.pg_attribute AS a
+                     ON a.attrelid = c.oid
+                    AND a.attname = split_part(r.name, '.', 3)
+                    AND a.attnum > 0
+                    AND NOT a.attisdropped
+                  WHERE split_part(r.name, '.', 3) = ''
+                     OR a.attname IS NOT NULL);
+$function$;
+COMMENT ON FUNCTION @extschema@._present(text[]) IS
+    'Those of the names, schema.table or schema.table.column, that exist.';
+
 CREATE FUNCTION @extschema@._has(requires text[])
 RETURNS boolean
 LANGUAGE sql
@@ -46,21 +71,7 @@ STABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    -- An element is schema.table or schema.table.column.
-    SELECT COALESCE(bool_and(EXISTS (
-               SELECT
-                 FROM pg_catalog.pg_class AS c
-                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-                WHERE n.nspname = split_part(r.name, '.', 1)
-                  AND c.relname = split_part(r.name, '.', 2)
-                  AND (split_part(r.name, '.', 3) = ''
-                       OR EXISTS (SELECT
-                                    FROM pg_catalog.pg_attribute AS a
-                                   WHERE a.attrelid = c.oid
-                                     AND a.attname = split_part(r.name, '.', 3)
-                                     AND a.attnum > 0
-                                     AND NOT a.attisdropped)))), true)
-      FROM unnest(requires) AS r(name);
+    SELECT requires <@ @extschema@._present(requires);
 $function$;
 COMMENT ON FUNCTION @extschema@._has(text[]) IS
     'Answers whether every relation and column named as schema.table or schema.table.column exists.';

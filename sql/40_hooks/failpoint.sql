@@ -15,8 +15,9 @@ AS $function$
     SELECT 'function', p.oid::regprocedure::text, f.failpoint, true
       FROM pg_catalog.pg_proc AS p
      CROSS JOIN LATERAL @extschema@._hooked_failpoint(p.prosrc) AS f(failpoint)
-     WHERE strpos(p.prosrc, '/*pggit_chaos*/BEGIN IF @extschema@.hit(') > 0
-       AND p.pronamespace <> '@extschema@'::regnamespace
+     WHERE p.pronamespace <> '@extschema@'::regnamespace
+       AND p.prolang = (SELECT l.oid FROM pg_catalog.pg_language AS l WHERE l.lanname = 'plpgsql')
+       AND strpos(p.prosrc, '/*pggit_chaos*/BEGIN IF @extschema@.hit(') > 0
        AND f.failpoint IS NOT NULL
     UNION ALL
     SELECT t.kind, t.relation::text, min(@extschema@._hooked_table(t.tgargs)),

@@ -35,15 +35,20 @@ IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
+    -- A search for a pattern costs a hundred times as much as one for a word, and this is
+    -- asked about every function of pgGit's.
     SELECT CASE WHEN h.prefix IS NULL OR h.suffix IS NULL THEN source
-           ELSE left(source, strpos(source, h.prefix) - 1)
-                || substr(source, strpos(source, h.prefix) + length(h.prefix),
-                          length(source) - length(h.suffix) - length(h.prefix)
-                          - strpos(source, h.prefix) + 1)
+           ELSE left(source, h.position - 1)
+                || substr(source, h.position + length(h.prefix),
+                          length(source) - length(h.suffix) - length(h.prefix) - h.position + 1)
            END
-      FROM (SELECT substring(source FROM '/\*pggit_chaos\*/BEGIN IF @extschema@\.hit'
-                                         '\( ?E?''(?:[^'']|'''')*''\) THEN END IF; ') AS prefix,
-                   substring(source FROM '\n/\*pggit_chaos\*/;?END$') AS suffix) AS h;
+      FROM (SELECT p.position,
+                   substring(substr(source, p.position)
+                             FROM '^/\*pggit_chaos\*/BEGIN IF @extschema@\.hit'
+                                  '\( ?E?''(?:[^'']|'''')*''\) THEN END IF; ') AS prefix,
+                   substring(right(source, 20) FROM '\n/\*pggit_chaos\*/;?END$') AS suffix
+              FROM (SELECT strpos(source, '/*pggit_chaos*/BEGIN IF @extschema@.hit('))
+                       AS p(position)) AS h;
 $function$;
 COMMENT ON FUNCTION @extschema@._unhooked_source(text) IS
     'Returns the original body of a hooked function, and any other body as it is.';
@@ -62,8 +67,11 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT CASE WHEN m.literal LIKE '%\\\\%' THEN replace(m.name, '\\', '\') ELSE m.name END
       FROM (SELECT l.literal, replace(substring(l.literal FROM '''(.*)'''), '''''', '''') AS name
-              FROM (SELECT substring(source FROM '/\*pggit_chaos\*/BEGIN IF @extschema@\.hit'
-                                   '\(( ?E?''(?:[^'']|'''')*'')\) THEN END IF; ')) AS l(literal)
+              FROM (SELECT substring(
+                               substr(source,
+                                      strpos(source, '/*pggit_chaos*/BEGIN IF @extschema@.hit('))
+                               FROM '^/\*pggit_chaos\*/BEGIN IF @extschema@\.hit'
+                                    '\(( ?E?''(?:[^'']|'''')*'')\) THEN END IF; ')) AS l(literal)
            ) AS m;
 $function$;
 COMMENT ON FUNCTION @extschema@._hooked_failpoint(text) IS

@@ -8,8 +8,10 @@ SELECT k.kind,
        k.category,
        k.summary,
        k.detected_by,
-       cardinality(@extschema@._pggit_schemas()) > 0
-       AND @extschema@._has(k.requires) AS applies
+       (SELECT cardinality(@extschema@._pggit_schemas()) > 0)
+       AND k.requires <@ (SELECT @extschema@._present(array_agg(r.name))
+                            FROM @extschema@._corruption_kind AS o
+                           CROSS JOIN LATERAL unnest(o.requires) AS r(name)) AS applies
   FROM @extschema@._corruption_kind AS k;
 COMMENT ON VIEW @extschema@.corruption_kind IS
     'What corrupt() can do, which checks must find it, and whether this pgGit has what it damages.';

@@ -71,13 +71,20 @@ AS $function$
 DECLARE
     v_severities CONSTANT text[] := ARRAY['info', 'warning', 'error'];
     v_check      record;
+    v_present    text[];
 BEGIN
+    IF checks IS NULL THEN
+        v_present := @extschema@._present(ARRAY(
+            SELECT r.name
+              FROM @extschema@._integrity_check AS c
+             CROSS JOIN LATERAL unnest(c.requires) AS r(name)));
+    END IF;
     FOR v_check IN
         SELECT c.*, r.check_id IS NOT NULL AS repairable
           FROM @extschema@._integrity_check AS c
           LEFT JOIN @extschema@._repair AS r ON r.check_id = c.check_id
          WHERE (c.check_id = ANY (checks)
-                OR checks IS NULL AND @extschema@._has(c.requires))
+                OR checks IS NULL AND c.requires <@ v_present)
            AND array_position(v_severities, c.severity)
                >= array_position(v_severities, min_severity)
          ORDER BY c.check_id COLLATE "C"

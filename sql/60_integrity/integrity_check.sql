@@ -10,8 +10,10 @@ SELECT c.check_id,
        c.sound,
        c.summary,
        EXISTS (SELECT FROM @extschema@._repair AS r WHERE r.check_id = c.check_id) AS repairable,
-       cardinality(@extschema@._pggit_schemas()) > 0
-       AND @extschema@._has(c.requires) AS applies
+       (SELECT cardinality(@extschema@._pggit_schemas()) > 0)
+       AND c.requires <@ (SELECT @extschema@._present(array_agg(r.name))
+                            FROM @extschema@._integrity_check AS o
+                           CROSS JOIN LATERAL unnest(o.requires) AS r(name)) AS applies
   FROM @extschema@._integrity_check AS c;
 COMMENT ON VIEW @extschema@.integrity_check IS
     'What fsck() checks, whether a finding is damage on every pgGit, and whether it applies here.';

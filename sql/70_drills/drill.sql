@@ -183,7 +183,9 @@ AS $function$
     SELECT CASE WHEN kind.relation IS NOT NULL THEN
                ARRAY(SELECT c.check_id
                        FROM @extschema@._integrity_check AS c
-                      WHERE @extschema@._has(c.requires)
+                      WHERE c.requires <@ (SELECT @extschema@._present(array_agg(r.name))
+                                             FROM @extschema@._integrity_check AS o
+                                            CROSS JOIN LATERAL unnest(o.requires) AS r(name))
                         AND (c.requires = '{}'
                              OR EXISTS (SELECT
                                           FROM unnest(c.requires) AS r(name)

@@ -9,6 +9,17 @@ VALUES (
     '{}',
     'Add the constraint again, NOT VALID where the rows do not fulfil it yet.',
 $query$
+WITH present AS MATERIALIZED (
+    SELECT c.conrelid, c.contype::text AS kind, c.confrelid,
+           ARRAY(SELECT a.attname
+                   FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, position)
+                   JOIN pg_catalog.pg_attribute AS a
+                     ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+                  ORDER BY k.position) AS columns
+      FROM pg_catalog.pg_constraint AS c
+     WHERE c.conrelid IN (to_regclass('pggit.branches'), to_regclass('pggit.commits'),
+                          to_regclass('pggit.objects'), to_regclass('pggit.history'))
+       AND c.contype IN ('p', 'u', 'f'))
 SELECT format('constraint=%s %s(%s)', t.relation, t.kind, array_to_string(t.columns, ',')),
        format('table "%s" has no %s on (%s)', t.relation,
               CASE t.kind WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique constraint'
@@ -32,15 +43,11 @@ SELECT format('constraint=%s %s(%s)', t.relation, t.kind, array_to_string(t.colu
  WHERE to_regclass(t.relation) IS NOT NULL
    AND NOT EXISTS (
        SELECT
-         FROM pg_catalog.pg_constraint AS c
+         FROM present AS c
         WHERE c.conrelid = to_regclass(t.relation)
-          AND c.contype::text = t.kind
+          AND c.kind = t.kind
           AND (t.target IS NULL OR c.confrelid = to_regclass(t.target))
-          AND t.columns = ARRAY(SELECT a.attname
-                                  FROM unnest(c.conkey) WITH ORDINALITY AS k(attnum, position)
-                                  JOIN pg_catalog.pg_attribute AS a
-                                    ON a.attrelid = c.conrelid AND a.attnum = k.attnum
-                                 ORDER BY k.position))
+          AND c.columns = t.columns)
 $query$);
 
 -- A foreign key does on deletion what pgGit's does. Rows that do not fulfil the constraint stop

@@ -11,6 +11,13 @@ VALUES (
     'Reinstall pgGit, or restore its schema from a backup: checks that read what is missing do '
     'not run.',
 $query$
+WITH present AS MATERIALIZED (
+    SELECT p.attrelid, p.attname
+      FROM pg_catalog.pg_attribute AS p
+     WHERE p.attrelid IN (to_regclass('pggit.branches'), to_regclass('pggit.commits'),
+                          to_regclass('pggit.objects'), to_regclass('pggit.history'))
+       AND p.attnum > 0
+       AND NOT p.attisdropped)
 SELECT format('relation=%s%s', t.name, '.' || a.name),
        CASE WHEN c.oid IS NULL THEN format('table "%s" does not exist', t.name)
             ELSE format('table "%s" has no column "%s"', t.name, a.name)
@@ -29,9 +36,7 @@ SELECT format('relation=%s%s', t.name, '.' || a.name),
     ON c.oid = to_regclass(t.name) AND c.relkind IN ('r', 'p')
   LEFT JOIN LATERAL unnest(t.columns::text[]) AS a(name) ON c.oid IS NOT NULL
  WHERE NOT EXISTS (SELECT
-                     FROM pg_catalog.pg_attribute AS p
+                     FROM present AS p
                     WHERE p.attrelid = c.oid
-                      AND p.attname = a.name
-                      AND p.attnum > 0
-                      AND NOT p.attisdropped)
+                      AND p.attname = a.name)
 $query$);

@@ -11,48 +11,48 @@ VALUES (
     '{}',
     'Run the part of pgGit''s installer again that creates the function.',
 $query$
+WITH wanted AS MATERIALIZED (
+    SELECT w.name, w.arguments, w.comes_with::name[]
+      FROM (VALUES
+           ('create_branch', 'text,text,boolean', NULL),
+           ('switch_branch', 'text', NULL),
+           ('checkout_branch', 'text', NULL),
+           ('list_branches', 'pggit.branch_status,integer', NULL),
+           ('merge_branches', 'text,text,text', NULL),
+           ('resolve_conflict', 'text,integer,text', NULL),
+           ('create_data_branch', 'text,text,text', NULL),
+           ('ensure_object', 'pggit.object_type,text,text,text,jsonb', NULL),
+           ('increment_version', 'integer,pggit.change_type,pggit.change_severity,text,jsonb,text',
+            NULL),
+           ('get_version', 'text', NULL),
+           ('get_history', 'text,integer', NULL),
+           ('compute_ddl_hash', 'pggit.object_type,text,text', NULL),
+           ('handle_ddl_command', '', NULL),
+           ('handle_sql_drop', '', NULL),
+           ('generate_trinity_id', '', '{commit_changes}'),
+           ('commit_changes', 'text,text,text', '{delete_branch_simple,calculate_schema_hash}'),
+           ('delete_branch_simple', 'text', '{commit_changes,calculate_schema_hash}'),
+           ('calculate_schema_hash', 'text', '{commit_changes,delete_branch_simple}')
+           ) AS w(name, arguments, comes_with)),
+present AS MATERIALIZED (
+    SELECT p.proname,
+           COALESCE(string_agg(CASE WHEN s.nspname = 'pg_catalog' THEN format_type(t.oid, NULL)
+                                    ELSE s.nspname || '.' || t.typname END,
+                               ',' ORDER BY a.position), '') AS arguments
+      FROM pg_catalog.pg_proc AS p
+      LEFT JOIN LATERAL unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a(type, position) ON true
+      LEFT JOIN pg_catalog.pg_type AS t ON t.oid = a.type
+      LEFT JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace
+     WHERE p.pronamespace = to_regnamespace('pggit')
+       AND p.proname IN (SELECT w.name FROM wanted AS w)
+     GROUP BY p.oid, p.proname)
 SELECT format('function=pggit.%s(%s)', w.name, w.arguments),
        format('there is no function "pggit.%s(%s)"', w.name, w.arguments)
-  FROM (VALUES
-       ('create_branch', 'text,text,boolean', NULL),
-       ('switch_branch', 'text', NULL),
-       ('checkout_branch', 'text', NULL),
-       ('list_branches', 'pggit.branch_status,integer', NULL),
-       ('merge_branches', 'text,text,text', NULL),
-       ('resolve_conflict', 'text,integer,text', NULL),
-       ('create_data_branch', 'text,text,text', NULL),
-       ('ensure_object', 'pggit.object_type,text,text,text,jsonb', NULL),
-       ('increment_version', 'integer,pggit.change_type,pggit.change_severity,text,jsonb,text',
-        NULL),
-       ('get_version', 'text', NULL),
-       ('get_history', 'text,integer', NULL),
-       ('compute_ddl_hash', 'pggit.object_type,text,text', NULL),
-       ('handle_ddl_command', '', NULL),
-       ('handle_sql_drop', '', NULL),
-       ('generate_trinity_id', '', '{commit_changes}'),
-       ('commit_changes', 'text,text,text', '{delete_branch_simple,calculate_schema_hash}'),
-       ('delete_branch_simple', 'text', '{commit_changes,calculate_schema_hash}'),
-       ('calculate_schema_hash', 'text', '{commit_changes,delete_branch_simple}')
-       ) AS w(name, arguments, comes_with)
+  FROM wanted AS w
  WHERE (w.comes_with IS NULL
-        OR EXISTS (SELECT
-                     FROM pg_catalog.pg_proc AS p
-                     JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-                    WHERE n.nspname = 'pggit'
-                      AND p.proname = ANY (w.comes_with::name[])))
-   AND NOT EXISTS (
-       SELECT
-         FROM pg_catalog.pg_proc AS p
-         JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-        WHERE n.nspname = 'pggit'
-          AND p.proname = w.name
-          AND w.arguments = (SELECT COALESCE(string_agg(
-                                        CASE WHEN s.nspname = 'pg_catalog'
-                                             THEN format_type(t.oid, NULL)
-                                             ELSE s.nspname || '.' || t.typname END,
-                                        ',' ORDER BY a.position), '')
-                               FROM unnest(p.proargtypes::oid[])
-                                    WITH ORDINALITY AS a(type, position)
-                               JOIN pg_catalog.pg_type AS t ON t.oid = a.type
-                               JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace))
+        OR EXISTS (SELECT FROM present AS p WHERE p.proname = ANY (w.comes_with)))
+   AND NOT EXISTS (SELECT
+                     FROM present AS p
+                    WHERE p.proname = w.name
+                      AND p.arguments = w.arguments)
 $query$);

@@ -24,13 +24,17 @@ WITH path AS MATERIALIZED (
 ours AS MATERIALIZED (
     SELECT n.oid, (SELECT p.position FROM path AS p WHERE p.oid = n.oid) AS position
       FROM pg_catalog.pg_namespace AS n
-     WHERE n.nspname = 'pggit')
+     WHERE n.nspname = 'pggit'),
+elsewhere AS MATERIALIZED (
+    SELECT f.oid, f.pronamespace, f.proname, f.proargtypes
+      FROM pg_catalog.pg_proc AS f
+     WHERE f.pronamespace IN (SELECT p.oid FROM path AS p EXCEPT SELECT o.oid FROM ours AS o))
 SELECT format('function=%s', f.oid::regprocedure),
        format('function "%s" is found before "%s"', f.oid::regprocedure, g.oid::regprocedure)
   FROM ours AS o
   JOIN pg_catalog.pg_proc AS g ON g.pronamespace = o.oid AND g.pronargs > 0
   JOIN path AS p ON p.oid <> o.oid AND (p.position < o.position OR o.position IS NULL)
-  JOIN pg_catalog.pg_proc AS f
+  JOIN elsewhere AS f
     ON f.pronamespace = p.oid AND f.proname = g.proname AND f.proargtypes = g.proargtypes
 UNION ALL
 SELECT format('relation=%s', c.oid::regclass),

@@ -22,6 +22,7 @@ SELECT format('relation=%I.%I', r.nspname, r.relname),
                quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS full_name
           FROM pg_catalog.pg_class AS c
           JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+          LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
          WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'i', 'I')
            AND c.relpersistence <> 't'
            AND n.nspname !~ '^(pg_|pggit$|pggit_)'
@@ -29,9 +30,13 @@ SELECT format('relation=%I.%I', r.nspname, r.relname),
            AND c.oid > to_regclass('pggit.objects')
            AND NOT EXISTS (SELECT
                              FROM pg_catalog.pg_depend AS d
-                             LEFT JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
                             WHERE d.classid = 'pg_catalog.pg_class'::regclass
-                              AND d.objid IN (c.oid, i.indrelid)
+                              AND d.objid = c.oid
+                              AND d.deptype = 'e')
+           AND NOT EXISTS (SELECT
+                             FROM pg_catalog.pg_depend AS d
+                            WHERE d.classid = 'pg_catalog.pg_class'::regclass
+                              AND d.objid = i.indrelid
                               AND d.deptype = 'e')) AS r
   LEFT JOIN (SELECT DISTINCT o.schema_name, o.object_name
                FROM ONLY pggit.objects AS o
