@@ -55,7 +55,9 @@ class Provision:
     def make(self, kind: Kind = "plain") -> str:
         """Make a pristine database; return its conninfo."""
         template = self._template(kind)
-        return self._server().dsn(self._server().clone(template, next(self._numbers)))
+        name = self._server().clone(template, next(self._numbers))
+        self._server().prepare(template, next(self._numbers))
+        return self._server().dsn(name)
 
     def drop(self, conninfo: str) -> None:
         """Drop a database, and with it whoever is still connected."""

@@ -13,6 +13,7 @@ from pggit_chaos.errors import (
     ServerError,
     UsageError,
 )
+from pggit_chaos.plugin.housekeeping import Housekeeper
 from pggit_chaos.plugin.options import Options
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ CONNECT_TIMEOUT: Final = 10  # seconds
 RECOVERY_TIMEOUT: Final = 30.0  # seconds
 # What we make on a server of somebody else's has a name that shows whose it is.
 _OURS = re.compile(r"pggit_chaos_(?P<token>[0-9a-f]{8})_\d+")
+_BY_FILES: Final = "STRATEGY file_copy"
 _LOCK_CLASS: Final = 1346848579  # 'PGCC': keeps our advisory locks apart from others'
 
 _DATABASES = """
@@ -60,6 +62,9 @@ class Server(Protocol):
     def clone(self, template: str, number: int) -> str:
         """Make a copy of a database that was made here, enabled; return its name."""
 
+    def prepare(self, template: str, number: int) -> None:
+        """Expect that another copy will be asked for."""
+
     def drop(self, name: str) -> None:
         """Drop a database, and with it whoever is still connected."""
 
@@ -72,6 +77,7 @@ class ThrowawayServer:
 
     def __init__(self, options: Options) -> None:
         self.cluster = open_cluster(options)
+        self._housekeeper = Housekeeper(self.cluster)
         self._admin: psycopg.Connection[Any] | None = None
 
     def dsn(self, dbname: str) -> str:
@@ -84,16 +90,26 @@ class ThrowawayServer:
 
     def clone(self, template: str, number: int) -> str:
         """Copy a database by its files; nothing is written to a disk that must be waited for."""
-        name = f"chaos_{number}"
-        _create(self._administrator(), name, template, "STRATEGY file_copy")
+        admin = self._administrator()  # whatever comes, the server is there
+        name = self._housekeeper.take(template)
+        if name is None:
+            name = f"chaos_{number}"
+            _create(admin, name, template, _BY_FILES)
         return name
 
+    def prepare(self, template: str, number: int) -> None:
+        """Have the next copy made beside the test that got this one."""
+        self._housekeeper.copy(
+            template, f"chaos_{number}", lambda conn, name: _create(conn, name, template, _BY_FILES)
+        )
+
     def drop(self, name: str) -> None:
-        """Drop a database, and with it whoever is still connected."""
-        _drop(self._administrator(), name)
+        """Have a database dropped beside the next test, and with it whoever is still connected."""
+        self._housekeeper.drop(name, _drop)
 
     def close(self) -> None:
         """Stop the server and remove it."""
+        self._housekeeper.close()
         if self._admin is not None:
             self._admin.close()
         self.cluster.close()
@@ -169,6 +185,9 @@ class NamedServer:
         self._made.add(name)
         _create(self._admin, name, template, "")
         return name
+
+    def prepare(self, template: str, number: int) -> None:
+        """Do nothing: what is not needed has no place on a server of somebody else's."""
 
     def drop(self, name: str) -> None:
         """Drop a database, and with it whoever is still connected."""
