@@ -333,7 +333,7 @@ class TestDeletedBranches:
         ground.delete_branch("gone")
         before = chaos_injector.snapshot()
         with pytest.raises(psycopg.Error) as refused:
-            pytest.fail(f"accepted, with the answer {call(ground)!r}")
+            pytest.fail(f"a deleted branch was worked with; pgGit answered {call(ground)!r}")
         assert refused.value.sqlstate in RAISED | FOREIGN_KEY | {"P0002", "42P01"}
         changed = before.changes(chaos_injector.snapshot())
         assert not changed, f"refused, and yet it changed {changed}"
@@ -353,7 +353,7 @@ class TestDeletedBranches:
         """Promise: source and target of a merge are two branches."""
         before = chaos_injector.snapshot()
         with pytest.raises(psycopg.Error) as refused:
-            pytest.fail(f"accepted, with the answer {ground.merge('taken', 'taken')!r}")
+            pytest.fail(f"merged into itself; pgGit answered {ground.merge('taken', 'taken')!r}")
         assert refused.value.sqlstate in RAISED
         assert not before.changes(chaos_injector.snapshot())
 
@@ -367,7 +367,10 @@ class TestDeletedBranches:
                 conn.execute(statement.encode())
             conn.execute("SET LOCAL ROLE chaos_stranger")
             with pytest.raises(errors.InsufficientPrivilege), conn.transaction():
-                ground.delete_branch("with_data")
+                pytest.fail(
+                    "a role that owns nothing deleted the branch, with somebody else's copy; "
+                    f"pgGit answered {ground.delete_branch('with_data')!r}"
+                )
             conn.execute("RESET ROLE")
             copies = conn.execute(
                 "SELECT to_regclass(format('%I.%I', t.branch_schema, t.branch_table))"

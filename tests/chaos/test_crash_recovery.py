@@ -192,9 +192,10 @@ class TestCrash:
         survivor = chaos_connect(autocommit=True)
         records = Records(survivor)
         commits = records.commits("main")
-        assert [commit.hash for commit in commits[1:]] == hashes
-        assert records.branches()["main"].head == hashes[-1]
-        assert records.history("public.ground") == versions
+        assert [commit.hash for commit in commits[1:]] == hashes, "commits were lost in the crash"
+        head = records.branches()["main"].head
+        assert head == hashes[-1], f"the last commit is {hashes[-1]}, and the head {head}"
+        assert records.history("public.ground") == versions, "history was lost in the crash"
         assert records.drift() == drift
 
     def test_ids_go_on_behind_those_that_were_given(
@@ -255,7 +256,8 @@ class TestCrash:
         missing = set(acknowledged) - stored.keys()
         assert not missing, f"acknowledged, and gone after the crash: {missing}"
         assert len(stored.keys() - set(acknowledged)) <= lost
-        assert records.branches()["main"].head == records.commits("main")[-1].hash
+        head, last = records.branches()["main"].head, records.commits("main")[-1].hash
+        assert head == last, f"the last commit of main is {last}, and its head is {head}"
 
     def test_a_commit_that_was_prepared_can_be_finished(
         self, fresh_cluster: Callable[..., Cluster]
@@ -287,7 +289,10 @@ class TestCrash:
     def test_the_server_crashes_by_itself(
         self, fresh_cluster: Callable[..., Cluster], step: str
     ) -> None:
-        """Promise: as above.  Failure: the backend kills itself at a failpoint within pgGit."""
+        """Promise: a commit that a crash cuts short has not happened; the next follows the last.
+
+        Failure: the backend kills itself at a failpoint within pgGit.
+        """
         cluster = fresh_cluster(settings={"pggit_chaos.disposable": "on"})
         with cluster.crashing(), cluster.connect("pggit", autocommit=True) as conn:
             target = Target(conn)
@@ -302,5 +307,8 @@ class TestCrash:
             Target(conn).commit("main", "after the crash")
             records = Records(conn)
             first, second = records.commits("main")
-            assert second.parent == first.hash
-            assert records.branches()["main"].head == second.hash
+            assert second.parent == first.hash, (
+                f"the commit after the crash follows {first.hash}, and has parent {second.parent}"
+            )
+            head = records.branches()["main"].head
+            assert head == second.hash, f"the last commit is {second.hash}, and the head is {head}"

@@ -194,7 +194,7 @@ class TestForLong:
     def test_sixteen_sessions_work_for_a_while(
         self, pggit: Target, load_generator: LoadGenerator, chaos: Chaos
     ) -> None:
-        """Promise: as above, with everything at once and for longer; branches come and go."""
+        """Promise: what was acknowledged is stored, with everything at once and for longer."""
         tables = [f"t{number}" for number in range(8)]
         for table in tables:
             pggit.conn.execute(f"CREATE TABLE public.{table} (id integer)".encode())

@@ -226,7 +226,7 @@ class TestDamage:
     def test_every_kind_of_damage_can_be_drilled(
         self, chaos: Chaos, pggit: Target, category: str, seed: int
     ) -> None:
-        """Promise: as above, for each kind of a category, and nothing unrelated speaks."""
+        """Promise: damage of each kind shows, nothing unrelated speaks, and it can be healed."""
         chaos.uninstall_hooks()
         pggit.furnish(seed=seed)
         drills = chaos.drill_all(category, seed)

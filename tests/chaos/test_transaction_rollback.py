@@ -66,8 +66,8 @@ class TestEveryStep:
         """
         if operation.needs is not None and not pggit.has(operation.needs):
             raise NotApplicableError(f"this pgGit has no function pggit.{operation.needs}")
-        with sweeps.ground(chaos):
-            (sweep,) = sweeps.run(chaos, [operation], [sqlstate])
+        pggit.prepare()
+        (sweep,) = sweeps.run(chaos, [operation], [sqlstate])
         assert sweep.error is None, f"{operation.name} fails without any fault: {sweep.error}"
         assert any(outcome.outcome != "unreached" for outcome in sweep.outcomes), (
             f"{operation.name} passed no failpoint: it wrote nothing, and did it do anything?"
