@@ -29,7 +29,9 @@ from pggit_chaos.rows import Finding
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["SETTINGS", "SEVERITIES", "Inspection", "run", "run_read_only"]
+    from pggit_chaos.chaos import Chaos
+
+__all__ = ["SETTINGS", "SEVERITIES", "Inspection", "run", "run_read_only", "sound_findings"]
 
 SEVERITIES: Final = ("info", "warning", "error")
 
@@ -120,6 +122,12 @@ def run(
         ),
         inapplicable=sorted(each.check_id for each in known if not each.applies),
     )
+
+
+def sound_findings(chaos: Chaos) -> list[Finding]:
+    """Return what is damage on every pgGit; the rest some release brings about by itself."""
+    sound = {check.check_id for check in chaos.integrity_checks() if check.sound}
+    return [finding for finding in chaos.fsck() if finding.check_id in sound]
 
 
 def run_read_only(

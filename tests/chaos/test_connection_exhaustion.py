@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.errors import NotApplicableError
+from pggit_chaos.inspection import sound_findings
 from pggit_chaos.load import LoadGenerator
 from pggit_chaos.monitor import TransactionMonitor
 from pggit_chaos.records import Records
@@ -123,10 +124,7 @@ class TestNoMoreConnections:
             with cluster.connect("pggit") as superuser:
                 records = Records(superuser)
                 assert records.messages("main") == [f"commit {n}" for n in range(len(inside))]
-            chaos = Chaos(owner)
-            # What else there is to find, pgGit has brought about by itself.
-            sound = {check.check_id for check in chaos.integrity_checks() if check.sound}
-            left = [finding for finding in chaos.fsck() if finding.check_id in sound]
+            left = sound_findings(Chaos(owner))
             assert not left, f"after {len(inside)} commits on a full server: {left}"
 
 

@@ -188,7 +188,13 @@ class TestRetries:
         steps = [failpoint for failpoint in passed if failpoint.endswith(".before")]
         assert steps, f"the commit wrote nothing; it passed {passed}"
         with chaos.fault(steps[-1], "1*error(40001)") as fault:
-            with_retry(lambda: pggit.commit("main", "once"), backoff=0)
+            try:
+                with_retry(lambda: pggit.commit("main", "once"), backoff=0)
+            except psycopg.Error as error:
+                pytest.fail(
+                    f"40001 struck, and the caller is told {error.sqlstate}, which nobody retries: "
+                    f"{error.diag.message_primary}"
+                )
             assert fault.fired == 1
         assert Records(pggit.conn).messages() == ["once"]
 
