@@ -275,6 +275,8 @@ def test_what_a_branch_takes_up_is_the_sum_of_its_copies(pggit: Target) -> None:
     ).fetchone()
     if copy is None:
         raise NotApplicableError("this pgGit keeps no books of copies")
-    assert conn.execute(counts).fetchone() == (53, 53), "rows in the statistics, rows in the copies"
+    found = conn.execute(counts).fetchone()
+    assert found == (53, 53), f"53 rows are in the copies; statistics and books say {found}"
     conn.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(*copy)))
-    assert conn.execute(counts).fetchone() == (3, 3), "the same, after a copy was dropped"
+    found = conn.execute(counts).fetchone()
+    assert found == (3, 3), f"3 rows are in the copy that is left; statistics and books: {found}"

@@ -191,10 +191,7 @@ class TestRetries:
             try:
                 with_retry(lambda: pggit.commit("main", "once"), backoff=0)
             except psycopg.Error as error:
-                pytest.fail(
-                    f"40001 struck, and the caller is told {error.sqlstate}, which nobody retries: "
-                    f"{error.diag.message_primary}"
-                )
+                pytest.fail(_not_retried(error))
             assert fault.fired == 1
         assert Records(pggit.conn).messages() == ["once"]
 
@@ -279,7 +276,17 @@ class TestTasks:
 
 
 async def _retried(work: Callable[[], Awaitable[None]]) -> None:
-    await with_retry(work, 8, 0.001, retry_on=is_serialization)
+    try:
+        await with_retry(work, 8, 0.001, retry_on=is_serialization)
+    except psycopg.Error as error:
+        pytest.fail(_not_retried(error))
+
+
+def _not_retried(error: psycopg.Error) -> str:
+    return (
+        f"40001 struck, and the caller is told {error.sqlstate}, which nobody retries: "
+        f"{error.diag.message_primary}"
+    )
 
 
 def _commit_statement(target: Target) -> str:
