@@ -1,7 +1,8 @@
 """Write docs/reference/real-pggit.md: which promises released pgGits break by themselves.
 
 Run it as ``python docs/real_pggit.py --pggit-source DIR ...``, a checkout a release.  It
-needs them, and some minutes, and so no test does it.
+needs them, and some minutes, and so no test does it.  The end of the page is of
+``docs/real_suite.py``, which it runs, too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import click
 import psycopg
+import real_suite
 
 from pggit_chaos import binaries, extension, pggit_source, talk
 from pggit_chaos.binaries import Binaries
@@ -278,7 +280,17 @@ def page(survey: Survey, releases: list[str], seeds: int, steps: int) -> str:
 @click.option("--pg-bindir", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--seeds", type=click.IntRange(0), default=2, show_default=True)
 @click.option("--steps", type=click.IntRange(1), default=40, show_default=True)
-def command(*, sources: tuple[Path, ...], pg_bindir: Path | None, seeds: int, steps: int) -> None:
+@real_suite.level
+@real_suite.journals
+def command(
+    *,
+    sources: tuple[Path, ...],
+    pg_bindir: Path | None,
+    seeds: int,
+    steps: int,
+    level: str,
+    journals: Path | None,
+) -> None:
     """Write the page; exit status 1 where a sound check found something."""
     programs = binaries.find(pg_bindir)
     survey = Survey()
@@ -290,7 +302,8 @@ def command(*, sources: tuple[Path, ...], pg_bindir: Path | None, seeds: int, st
                 talk.say(f"surveying {release.name}")
                 survey_release(survey, release, seeds, steps)
                 names.append(release.name)
-    PAGE.write_text(page(survey, names, seeds, steps), encoding="utf-8")
+    found = real_suite.survey(sources, level, pg_bindir, journals)
+    PAGE.write_text(page(survey, names, seeds, steps) + "\n" + found, encoding="utf-8")
     sys.exit(any(survey.sound[check] for check, _ in survey.seen))
 
 
