@@ -8,7 +8,8 @@
 -- Two sequences hold filters, of the failpoints at which a fault is armed
 -- for other sessions and of the scopes of these faults.  They are what the hit
 -- path looks at, and they are set at once, even before arm() has committed.  What
--- they let through is looked at closely; what they hold back costs no more.
+-- they let through is looked at closely; what they hold back costs no more.  While
+-- nothing is armed they are as if never set, and PostgreSQL tells NULL of them.
 --
 -- The faults themselves are the body of a function, which arm() and disarm()
 -- replace.  Everybody can read pg_proc, and so the body is sealed with a key that
@@ -20,10 +21,6 @@ COMMENT ON SEQUENCE @extschema@._shared_failpoints IS
 CREATE SEQUENCE @extschema@._shared_scopes MINVALUE 0 START 0;
 COMMENT ON SEQUENCE @extschema@._shared_scopes IS
     'Filter of the scopes of the faults that are armed for other sessions; see _filter_faults().';
-
--- Of a sequence that was never set PostgreSQL tells NULL, and that is neither yes nor no.
-SELECT pg_catalog.setval('@extschema@._shared_failpoints', 0),
-       pg_catalog.setval('@extschema@._shared_scopes', 0);
 
 CREATE FUNCTION @extschema@._sealed_faults()
 RETURNS bytea

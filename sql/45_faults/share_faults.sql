@@ -60,10 +60,11 @@ COMMENT ON FUNCTION @extschema@._shared_faults() IS
 --
 -- _filter_faults(faults), _rest()
 --
--- Set the filters to what the given faults need; and to nothing where no shared
--- fault can strike any more, because all have expired or arm() was rolled back.
--- Of failpoints bit 62 says that one is a row's.  Of scopes bit 62 is the database,
--- bit 61 any role or application, and the rest are process ids.
+-- Set the filters to what the given faults need; and as if they had never been set
+-- where no shared fault can strike any more, because all have expired or arm() was
+-- rolled back.
+-- Of failpoints bit 62 says that one is a row's.  Of scopes each bit is process ids;
+-- all of them are set for a database, a role or an application.
 --
 -- _may_be_row(failpoint): whether a failpoint, or a pattern, can be one of a row.
 --
@@ -85,18 +86,16 @@ LANGUAGE sql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT setval('@extschema@._shared_failpoints', COALESCE(bit_or(
+    SELECT setval('@extschema@._shared_scopes', COALESCE(bit_or(
+               CASE WHEN f.scope LIKE 'pid:%' THEN 1::bigint << f.pid % 62
+                    ELSE 9223372036854775807
+               END), 0), count(*) > 0),
+           setval('@extschema@._shared_failpoints', COALESCE(bit_or(
                CASE WHEN f.failpoint LIKE '%*%' THEN 9223372036854775807
                     ELSE @extschema@._bits(f.failpoint)
                          | CASE WHEN @extschema@._may_be_row(f.failpoint)
                                 THEN 1::bigint << 62 ELSE 0 END
-               END), 0)),
-           setval('@extschema@._shared_scopes', COALESCE(bit_or(
-               CASE split_part(f.scope, ':', 1)
-                   WHEN 'database' THEN 1::bigint << 62
-                   WHEN 'pid' THEN 1::bigint << f.pid % 61
-                   ELSE 1::bigint << 61
-               END), 0))
+               END), 0), count(*) > 0)
       FROM jsonb_populate_recordset(NULL::@extschema@._fault, faults) AS f;
 $function$;
 COMMENT ON FUNCTION @extschema@._filter_faults(jsonb) IS

@@ -7,7 +7,7 @@
 -- (NULL, {"skip": true} or {"mutate": {...}}), which only a before-row trigger
 -- can heed.  Writes: the counters, which are sequences; where nothing
 -- was armed after all, what _rest() writes.
--- Calls: _action_NAME.  Runs as the extension's owner: see _hit_armed, _pass_row.
+-- Calls: _action_NAME.  Runs as the extension's owner: see _pass.
 --
 CREATE FUNCTION @extschema@._strike(failpoint text)
 RETURNS jsonb

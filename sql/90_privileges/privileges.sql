@@ -13,6 +13,7 @@ GRANT USAGE ON SCHEMA @extschema@ TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.hit(text) TO PUBLIC;
 -- hit() is inlined, and so whoever passes it calls these himself.  They tell that
 -- something may be armed at a failpoint, not what, nor for whom.
+GRANT EXECUTE ON FUNCTION @extschema@._hit_armed(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._armed() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._armed_rows() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._armed(text) TO PUBLIC;
@@ -20,7 +21,6 @@ GRANT EXECUTE ON FUNCTION @extschema@._bits(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._covered() TO PUBLIC;
 GRANT SELECT ON SEQUENCE @extschema@._shared_failpoints TO PUBLIC;
 GRANT SELECT ON SEQUENCE @extschema@._shared_scopes TO PUBLIC;
--- Where something may be armed, these look as the extension's owner.  Called by
--- hand they let a fault strike that was armed for the caller's own session.
-GRANT EXECUTE ON FUNCTION @extschema@._hit_armed(text) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@._pass_row(text) TO PUBLIC;
+-- Where something may be armed, this looks as the extension's owner.  Called by
+-- hand it lets a fault strike that was armed for the caller's own session.
+GRANT EXECUTE ON FUNCTION @extschema@._pass(text) TO PUBLIC;

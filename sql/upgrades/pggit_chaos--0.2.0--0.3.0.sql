@@ -58,10 +58,6 @@ CREATE SEQUENCE @extschema@._shared_scopes MINVALUE 0 START 0;
 COMMENT ON SEQUENCE @extschema@._shared_scopes IS
     'Filter of the scopes of the faults that are armed for other sessions; see _filter_faults().';
 
--- Of a sequence that was never set PostgreSQL tells NULL, and that is neither yes nor no.
-SELECT pg_catalog.setval('@extschema@._shared_failpoints', 0),
-       pg_catalog.setval('@extschema@._shared_scopes', 0);
-
 CREATE FUNCTION @extschema@._sealed_faults()
 RETURNS bytea
 LANGUAGE sql

@@ -25,7 +25,7 @@ BEGIN
         SELECT pg_catalog.format('DROP FUNCTION %s', p.oid::pg_catalog.regprocedure)
           FROM pg_catalog.pg_proc AS p
          WHERE p.pronamespace = '@extschema@'::pg_catalog.regnamespace
-           AND p.proname NOT IN ('hit', '_hit_armed', '_armed', '_armed_rows', '_bits', '_covered', '_pass_row',
+           AND p.proname NOT IN ('hit', '_hit_armed', '_armed', '_armed_rows', '_bits', '_covered', '_pass',
                                  '_before_write_hook', '_before_delete_hook', '_after_hook',
                                  '_commit_hook', '_ddl_hook', '_sealed_faults',
                                  -- of 0.1.0 and 0.2.0

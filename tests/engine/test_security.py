@@ -33,7 +33,7 @@ GRANTED = {
     "_bits(text)",
     "_covered()",
     "_hit_armed(text)",
-    "_pass_row(text)",
+    "_pass(text)",
 }
 
 READ_BY_THE_HIT_PATH = {
@@ -237,7 +237,7 @@ def test_a_shadowed_name_is_never_called(hooked, user, cluster, database):
           FROM pg_proc AS p
          WHERE p.pronamespace = 'pggit_chaos'::regnamespace
            AND p.prorettype NOT IN ('trigger'::regtype, 'event_trigger'::regtype)
-           AND p.proname IN ('hit', '_armed', '_bits', '_covered', '_hit_armed', '_pass_row',
+           AND p.proname IN ('hit', '_armed', '_bits', '_covered', '_hit_armed', '_pass',
                              '_strike', '_armed_at', '_shared_faults', '_can_strike')
         UNION ALL
         SELECT * FROM (VALUES

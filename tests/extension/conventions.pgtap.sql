@@ -31,19 +31,19 @@ SELECT is_empty($$
            -- The hit path: a SET clause would cost more than all the rest.  They qualify
            -- every name instead.
            'pggit_chaos._before_write_hook()', 'pggit_chaos._before_delete_hook()',
-           'pggit_chaos._after_hook()', 'pggit_chaos._commit_hook()')
+           'pggit_chaos._after_hook()', 'pggit_chaos._commit_hook()',
+           'pggit_chaos._hit_armed(text)')
 $$, 'every function pins its search_path or has an ATOMIC body');
 
 SELECT set_eq($$
     SELECT name FROM ours WHERE prosecdef
 $$, ARRAY[
     -- Whoever calls pgGit passes a hook.  The faults are for the extension's owner
-    -- alone to read, and so these three look for them as the owner.  A caller
-    -- could call the first two by hand: it can then let a fault strike that was
+    -- alone to read, and so these two look for them as the owner.  A caller
+    -- could call the first one by hand: it can then let a fault strike that was
     -- armed for its own session, and learns no more than if it had passed there.
-    -- The last one only PostgreSQL calls.
-    'pggit_chaos._hit_armed(text)',
-    'pggit_chaos._pass_row(text)',
+    -- The other one only PostgreSQL calls.
+    'pggit_chaos._pass(text)',
     'pggit_chaos._ddl_hook()'
 ], 'no function is SECURITY DEFINER but those on the list');
 
@@ -52,7 +52,7 @@ SELECT set_eq($$
 $$, ARRAY['pggit_chaos.hit(text)', 'pggit_chaos._armed()', 'pggit_chaos._armed_rows()',
          'pggit_chaos._armed(text)',
          'pggit_chaos._bits(text)', 'pggit_chaos._covered()', 'pggit_chaos._hit_armed(text)',
-         'pggit_chaos._pass_row(text)'],
+         'pggit_chaos._pass(text)'],
 'PUBLIC can execute the hit path and nothing else');
 
 SELECT is_empty($$
