@@ -33,9 +33,7 @@ MUST_READ_ALL: Final[Mapping[str, str]] = {
     "enum_label_renamed": "reads which labels are in use",
     "history_drop_downgraded": "no index leads to the drops",
     "history_drop_erased": "no index leads to the drops",
-    "history_gap": "every branch has reached every version",
     "object_resurrected": "no index leads to what was dropped",
-    "object_version_regressed": "passes by copies that have no history",
 }
 _DRILLED: Final = (
     "branch_main_retired",

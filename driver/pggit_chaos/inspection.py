@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,13 +49,16 @@ SETTINGS: Final = (
     "search_path = pg_catalog, pg_temp",
     "row_security = off",
     "datestyle = 'ISO, YMD'",
+    "intervalstyle = postgres",
     "timezone = 'UTC'",
+    "extra_float_digits = 1",
+    "quote_all_identifiers = off",
     "jit = off",
     "enable_nestloop = off",
 )
 # What the function _has() answers, of whom there is none here.
 _CHECKS = """
-SELECT c.check_id, c.severity, c.relation, c.requires::text[], c.action, c.query,
+SELECT c.check_id, c.severity, c.relation, c.requires::text[], c.action, c.query, c.compares,
        c.check_id IN (SELECT r.check_id FROM ({repairs}) AS r) AS repairable,
        (SELECT COALESCE(bool_and(EXISTS (
                    SELECT FROM pg_catalog.pg_class AS k
@@ -71,6 +74,11 @@ SELECT c.check_id, c.severity, c.relation, c.requires::text[], c.action, c.query
           FROM unnest(c.requires::text[]) AS r(name)) AS applies
   FROM ({checks}) AS c
  ORDER BY c.check_id COLLATE "C"
+"""
+_RECORDED = """
+SELECT s.subject
+  FROM unnest(%s::text[]) AS s(subject)
+ WHERE EXISTS (SELECT FROM pggit_chaos._recorded_digest AS d WHERE d.subject = s.subject)
 """
 _ACCEPTED = "SELECT pg_catalog.to_regclass('pggit_chaos._accepted_finding') IS NOT NULL"
 _UNACCEPTED = """
@@ -100,6 +108,7 @@ class _Check:
     requires: list[str]
     action: str
     query: str
+    compares: str | None
     repairable: bool
     applies: bool
 
@@ -183,12 +192,19 @@ def _checks(conn: psycopg.Connection[Any]) -> list[_Check]:
     """Let the server read the checks' own literals, and say which of them apply to it."""
     from psycopg.rows import class_row
 
-    columns = "check_id, severity, relation, requires, action, query"
+    columns = "check_id, severity, relation, requires, action, query, compares"
     query = _CHECKS.format(
         checks=_union("_integrity_check", columns), repairs=_union("_repair", "check_id")
     )
     with translated(), conn.cursor(row_factory=class_row(_Check)) as cursor:
-        return cursor.execute(query.encode()).fetchall()
+        checks = cursor.execute(query.encode()).fetchall()
+    compared = {check.compares for check in checks if check.applies} - {None}
+    recorded = {None}
+    if compared:  # then the table is there, since those checks read it
+        recorded |= {row[0] for row in conn.execute(_RECORDED, (sorted(map(str, compared)),))}
+    return [
+        replace(check, applies=check.applies and check.compares in recorded) for check in checks
+    ]
 
 
 def _findings(conn: psycopg.Connection[Any], check: _Check, condition: str) -> Iterator[Finding]:
@@ -217,10 +233,12 @@ def _require(checks: Sequence[_Check], names: Sequence[str]) -> None:
                 hint="docs/reference/sql.md lists them all.",
             )
         if not by_name[name].applies:
-            raise NotApplicableError(
-                f'integrity check "{name}" does not apply to this pgGit',
-                detail=f"It reads {', '.join(by_name[name].requires)}.",
-            )
+            detail = f"It reads {', '.join(by_name[name].requires)}."
+            if by_name[name].compares is not None:
+                detail = (
+                    "It compares with what record_digests() has recorded, and there is nothing."
+                )
+            raise NotApplicableError(f'integrity check "{name}" does not apply here', detail=detail)
 
 
 def _unreadable(conn: psycopg.Connection[Any], error: psycopg.Error) -> PrivilegeError:
@@ -271,6 +289,15 @@ def _union(table: str, columns: str) -> str:
     if not inserts:
         return f"SELECT NULL::text AS {columns.replace(', ', ', NULL AS ')} WHERE false"
     return " UNION ALL ".join(
-        f"SELECT {columns} FROM (VALUES {values.rstrip().rstrip(';')}) AS c ({names})"  # noqa: S608 text of ours
+        f"SELECT {_present(columns, names)}"  # noqa: S608 text of ours
+        f" FROM (VALUES {values.rstrip().rstrip(';')}) AS c ({names})"
         for names, values in inserts
     ).replace("@extschema@", extension.NAME)
+
+
+def _present(columns: str, names: str) -> str:
+    """Return the columns, with a NULL for each that the script does not name."""
+    named = {name.strip() for name in names.split(",")}
+    return ", ".join(
+        column if column in named else f"NULL::text AS {column}" for column in columns.split(", ")
+    )

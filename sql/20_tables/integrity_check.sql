@@ -12,7 +12,8 @@ CREATE TABLE @extschema@._integrity_check (
     summary  text    NOT NULL,
     requires text[]  NOT NULL,
     action   text    NOT NULL,
-    query    text    NOT NULL
+    query    text    NOT NULL,
+    compares text
 );
 COMMENT ON TABLE @extschema@._integrity_check IS
     'The integrity checks, each defined by one file under sql/60_integrity/checks/.';
@@ -22,6 +23,8 @@ COMMENT ON COLUMN @extschema@._integrity_check.requires IS
     'What this pgGit must have: schema.table or schema.table.column, one an element.';
 COMMENT ON COLUMN @extschema@._integrity_check.query IS
     'Returns one row a finding: row_identity text, message text.';
+COMMENT ON COLUMN @extschema@._integrity_check.compares IS
+    'The subject whose recorded digests it compares with: without them it does not apply.';
 
 --
 -- How the findings of a check can be mended: in the check's file, behind it.

@@ -64,27 +64,23 @@ STABLE
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 SET datestyle = 'ISO, YMD'
+SET intervalstyle = postgres
 SET timezone = 'UTC'
+SET extra_float_digits = 1
+SET quote_all_identifiers = off
 SET jit = off
 SET enable_nestloop = off
 AS $function$
 DECLARE
     v_severities CONSTANT text[] := ARRAY['info', 'warning', 'error'];
     v_check      record;
-    v_present    text[];
+    v_chosen     CONSTANT text[] := COALESCE(checks, @extschema@._applying_checks());
 BEGIN
-    IF checks IS NULL THEN
-        v_present := @extschema@._present(ARRAY(
-            SELECT r.name
-              FROM @extschema@._integrity_check AS c
-             CROSS JOIN LATERAL unnest(c.requires) AS r(name)));
-    END IF;
     FOR v_check IN
         SELECT c.*, r.check_id IS NOT NULL AS repairable
           FROM @extschema@._integrity_check AS c
           LEFT JOIN @extschema@._repair AS r ON r.check_id = c.check_id
-         WHERE (c.check_id = ANY (checks)
-                OR checks IS NULL AND c.requires <@ v_present)
+         WHERE c.check_id = ANY (v_chosen)
            AND array_position(v_severities, c.severity)
                >= array_position(v_severities, min_severity)
          ORDER BY c.check_id COLLATE "C"

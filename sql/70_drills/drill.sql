@@ -4,9 +4,11 @@
 -- Corrupt, see that the checks find it and find nothing else, heal, see that
 -- nothing remains.  Whatever comes of it is rolled back, and so the database is
 -- left as it was even where a corruption could not be healed.  What was wrong
--- before does not count, nor whether it was accepted.  Writes: nothing that stays.
+-- before does not count, nor whether it was accepted.  A kind that only a comparison
+-- with recorded digests can find is drilled all the same: where none are recorded,
+-- the drill records them, for itself.  Writes: nothing that stays.
 -- Locks: those of corrupt() and heal(), until the kind is drilled.
--- Calls: _drill, _corrupt, _heal, _check_findings, state_digest.
+-- Calls: _drill, _record_for, _corrupt, _heal, _check_findings, state_digest.
 --
 CREATE FUNCTION @extschema@.drill(kind text, seed bigint DEFAULT 0)
 RETURNS TABLE (
@@ -70,7 +72,8 @@ COMMENT ON FUNCTION @extschema@.drill_all(text, bigint) IS
 
 --
 -- _drill_named(name, seed), _drill(kind, seed, findings, digest),
--- _heals_exactly(corruptions, findings, digest), _checks_of(kind), _findings(checks),
+-- _heals_exactly(corruptions, findings, digest), _checks_of(kind),
+-- _concerned_checks(kind), _findings(checks),
 -- _detected_by(findings, known, checks), _unrelated(findings, known, checks),
 -- _require_category(category)
 --
@@ -126,6 +129,7 @@ DECLARE
 BEGIN
     kind := corruption_kind.kind;
     BEGIN
+        PERFORM @extschema@._record_for(corruption_kind);
         v_id := @extschema@._corrupt(corruption_kind, seed);
         v_found := @extschema@._findings(@extschema@._checks_of(corruption_kind));
         healed := @extschema@._heals_exactly(
@@ -136,7 +140,8 @@ BEGIN
             NULL;  -- All is rolled back but the variables.
     END;
     detected_by := @extschema@._detected_by(v_found, findings, corruption_kind.detected_by);
-    unrelated := @extschema@._unrelated(v_found, findings, corruption_kind.detected_by);
+    unrelated := @extschema@._unrelated(v_found, findings,
+                                        @extschema@._concerned_checks(corruption_kind));
     detected := cardinality(detected_by) > 0;
     elapsed := clock_timestamp() - v_began;
     RETURN NEXT;
@@ -183,9 +188,7 @@ AS $function$
     SELECT CASE WHEN kind.relation IS NOT NULL THEN
                ARRAY(SELECT c.check_id
                        FROM @extschema@._integrity_check AS c
-                      WHERE c.requires <@ (SELECT @extschema@._present(array_agg(r.name))
-                                             FROM @extschema@._integrity_check AS o
-                                            CROSS JOIN LATERAL unnest(o.requires) AS r(name))
+                      WHERE c.check_id = ANY ((SELECT @extschema@._applying_checks())::text[])
                         AND (c.requires = '{}'
                              OR EXISTS (SELECT
                                           FROM unnest(c.requires) AS r(name)
@@ -195,6 +198,22 @@ AS $function$
 $function$;
 COMMENT ON FUNCTION @extschema@._checks_of(@extschema@._corruption_kind) IS
     'Names the checks whose findings a kind of corruption may change; NULL: any check''s.';
+
+CREATE FUNCTION @extschema@._concerned_checks(kind @extschema@._corruption_kind)
+RETURNS text[]
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    -- What compares a table with what was recorded of it sees each change of its rows.
+    SELECT kind.detected_by
+           || ARRAY(SELECT c.check_id
+                      FROM @extschema@._integrity_check AS c
+                     WHERE c.compares IS NOT NULL
+                       AND c.relation = kind.relation);
+$function$;
+COMMENT ON FUNCTION @extschema@._concerned_checks(@extschema@._corruption_kind) IS
+    'Names the checks that may speak of a kind: its own, and what compares with digests.';
 
 CREATE FUNCTION @extschema@._findings(checks text[])
 RETURNS jsonb

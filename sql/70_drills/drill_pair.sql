@@ -124,10 +124,8 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_began  CONSTANT timestamptz := clock_timestamp();
-    v_checks CONSTANT text[] := CASE
-        WHEN first.relation IS NOT NULL AND second.relation IS NOT NULL
-        THEN @extschema@._checks_of(first) || @extschema@._checks_of(second) END;
+    v_began CONSTANT timestamptz := clock_timestamp();
+    v_checks  text[];
     v_outside jsonb;
     v_first   jsonb;
     v_both    jsonb;
@@ -141,6 +139,10 @@ BEGIN
         v_outside := findings;
     END IF;
     BEGIN
+        PERFORM @extschema@._record_for(first), @extschema@._record_for(second);
+        IF first.relation IS NOT NULL AND second.relation IS NOT NULL THEN
+            v_checks := @extschema@._checks_of(first) || @extschema@._checks_of(second);
+        END IF;
         v_id := @extschema@._corrupt(first, seed);
         v_first := @extschema@._findings(v_checks);
         v_other := @extschema@._corrupt_apart(second, seed, v_id);
@@ -154,7 +156,9 @@ BEGIN
     END;
     v_names := first.detected_by || second.detected_by;
     detected_by := @extschema@._detected_by(v_both, findings, v_names);
-    unrelated := @extschema@._unrelated(v_both, findings, v_names);
+    unrelated := @extschema@._unrelated(v_both, findings,
+                                        @extschema@._concerned_checks(first)
+                                        || @extschema@._concerned_checks(second));
     -- Two kinds may have one check: then it must say something more of the second.
     detected := detected_by && first.detected_by
                 AND @extschema@._detected_by(v_both, v_first, second.detected_by) <> '{}';

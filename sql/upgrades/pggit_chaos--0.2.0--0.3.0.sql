@@ -15,7 +15,8 @@ CREATE TABLE @extschema@._integrity_check (
     summary  text    NOT NULL,
     requires text[]  NOT NULL,
     action   text    NOT NULL,
-    query    text    NOT NULL
+    query    text    NOT NULL,
+    compares text
 );
 COMMENT ON TABLE @extschema@._integrity_check IS
     'The integrity checks, each defined by one file under sql/60_integrity/checks/.';
@@ -25,6 +26,8 @@ COMMENT ON COLUMN @extschema@._integrity_check.requires IS
     'What this pgGit must have: schema.table or schema.table.column, one an element.';
 COMMENT ON COLUMN @extschema@._integrity_check.query IS
     'Returns one row a finding: row_identity text, message text.';
+COMMENT ON COLUMN @extschema@._integrity_check.compares IS
+    'The subject whose recorded digests it compares with: without them it does not apply.';
 
 CREATE TABLE @extschema@._repair (
     check_id text PRIMARY KEY REFERENCES @extschema@._integrity_check ON DELETE CASCADE,
@@ -48,6 +51,29 @@ CREATE TABLE @extschema@._accepted_finding (
 );
 COMMENT ON TABLE @extschema@._accepted_finding IS
     'One row a finding that was accepted; it outlives an upgrade, and the check itself.';
+
+CREATE TABLE @extschema@._recording (
+    subject  text PRIMARY KEY CHECK (subject ~ '^[a-z][a-z0-9_]*$'),
+    check_id text NOT NULL REFERENCES @extschema@._integrity_check ON DELETE CASCADE,
+    query    text NOT NULL
+);
+COMMENT ON TABLE @extschema@._recording IS
+    'The subjects of record_digests(), one a check that compares with what was recorded.';
+COMMENT ON COLUMN @extschema@._recording.query IS
+    'Returns what can be recorded now: row_identity text, digest bytea.';
+
+CREATE TABLE @extschema@._recorded_digest (
+    subject      text        COLLATE "C" NOT NULL,
+    row_identity text        COLLATE "C" NOT NULL,
+    digest       bytea       NOT NULL,
+    recorded_at  timestamptz NOT NULL,
+    PRIMARY KEY (subject, row_identity)
+);
+COMMENT ON TABLE @extschema@._recorded_digest IS
+    'One row a digest that was recorded; it is dumped, and outlives an upgrade.';
+
+-- A copy that was restored is to be compared, too.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@._recorded_digest', '');
 
 
 -- Faults for other sessions: sealed, and found by filters.

@@ -126,3 +126,28 @@ def test_the_original_is_as_if_it_had_never_been_hooked(cluster, pg_dump, plain)
         arm_everything(conn)
         conn.execute("SELECT pggit_chaos.disarm_all(everything => true)")
     assert text(pg_dump, cluster, plain) == before
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_restored_copy_is_compared_with_what_was_recorded(cluster, pg_dump, plain, restore, when):
+    tamper = """
+        SET session_replication_role = replica;
+        UPDATE pggit.commits SET message = left(message, 3) WHERE id = 1;
+        RESET session_replication_role"""
+    with cluster.connect(plain, autocommit=True) as conn:
+        conn.execute("SELECT pggit_chaos.record_digests()")
+        counts = conn.execute("SELECT subject, digests FROM pggit_chaos.recorded_digest").fetchall()
+        conn.execute("SELECT pggit_chaos.install_hooks()")
+        if when == "before":
+            conn.execute(tamper)
+    with cluster.connect(restore(plain), autocommit=True) as copy:
+        assert (
+            sorted(copy.execute("SELECT subject, digests FROM pggit_chaos.recorded_digest"))
+            == sorted(counts)
+            != []
+        )
+        if when == "after":
+            assert copy.execute("SELECT * FROM pggit_chaos.fsck()").fetchall() == []
+            copy.execute(tamper)
+        found = copy.execute("SELECT check_id, row_identity FROM pggit_chaos.fsck()").fetchall()
+        assert found == [("commit_rewritten", "id=1")]

@@ -116,6 +116,7 @@ SELECT is_empty($$
        AND proname NOT IN ('is_enabled', 'install_hooks', 'uninstall_hooks', 'hooks_intact', 'hit',
                            'arm', 'disarm', 'disarm_all', 'corrupt', 'heal', 'heal_all', 'fsck',
                            'accept_finding', 'reject_finding', 'repair',
+                           'record_digests', 'forget_digests',
                            'digest', 'state_digest', 'wake',
                            'wait_triggered', 'hold_lock', 'release_lock', 'drill', 'drill_all',
                            'drill_pair', 'drill_pairs', 'trace', 'sweep')

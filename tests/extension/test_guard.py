@@ -12,6 +12,8 @@ CHANGING = [
     "SELECT pggit_chaos.corrupt('commit_parent_dangling')",
     "SELECT pggit_chaos.drill('commit_parent_dangling')",
     "SELECT pggit_chaos.drill_all()",
+    "SELECT pggit_chaos.record_digests()",
+    "SELECT pggit_chaos.forget_digests()",
     "SELECT pggit_chaos.trace('SELECT 1')",
     "SELECT pggit_chaos.sweep('SELECT 1')",
 ]

@@ -50,7 +50,10 @@ _CATALOGUE = {
            AND d.deptype = 'e'""",
     "kinds": "SELECT to_jsonb(k)::text FROM pggit_chaos._corruption_kind AS k",
     "checks": "SELECT to_jsonb(k)::text FROM pggit_chaos._integrity_check AS k",
-    "extension": "SELECT extversion FROM pg_extension WHERE extname = 'pggit_chaos'",
+    "recordings": "SELECT to_jsonb(r)::text FROM pggit_chaos._recording AS r",
+    "extension": """
+        SELECT extversion, extconfig::regclass[]::text, extcondition
+          FROM pg_extension WHERE extname = 'pggit_chaos'""",
 }
 
 

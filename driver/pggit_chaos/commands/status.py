@@ -24,6 +24,7 @@ _CORRUPTIONS = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'prese
 _REPAIRS = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'repaired'"
 # Not the view, which runs the checks.
 _ACCEPTED = "SELECT count(*) FROM pggit_chaos._accepted_finding"
+_DIGESTS = "SELECT count(*) FROM pggit_chaos._recorded_digest"
 _COPIES = "SELECT count(*) FROM pg_catalog.pg_database AS d WHERE starts_with(d.datname, %s)"
 
 
@@ -100,6 +101,11 @@ def _records(conn: psycopg.Connection[Any]) -> list[listing.Record]:
                 count(_ACCEPTED),
                 "SELECT pggit_chaos.reject_finding(check_id, row_identity)"
                 " FROM pggit_chaos.accepted_finding;",
+            ),
+            _record(
+                "recorded digests",
+                count(_DIGESTS),
+                "SELECT pggit_chaos.forget_digests();",
             ),
             _record(
                 "copies on this server",

@@ -1,16 +1,15 @@
 --
 -- function_renamed
 --
--- Of all that can be done to a function this is what the catalogue can tell: the
--- body has no other copy there to be compared with. OID, owner and grants stay, and
--- so it is undone exactly.
+-- Of all that can be done to a function this is what the catalogue can tell by itself.
+-- OID, owner and grants stay, and so it is undone exactly.
 --
 INSERT INTO @extschema@._corruption_kind
     (kind, category, summary, detected_by, requires, method, relation, query)
 VALUES (
     'function_renamed', 'definition',
     'a function that pgGit is used by has another name',
-    '{function_missing}',
+    '{function_missing,function_gone}',
     '{}',
     'statement', NULL,
 $query$

@@ -1,7 +1,7 @@
 --
 -- Those that every release has; and of those that came together, all where
 -- there is one. That a body was changed cannot be told from the catalogue
--- alone.
+-- alone: function_altered compares with what was recorded.
 --
 INSERT INTO @extschema@._integrity_check
     (check_id, category, severity, sound, relation, summary, requires, action, query)

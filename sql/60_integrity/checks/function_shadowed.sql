@@ -1,15 +1,18 @@
 --
 -- By a function of the same name and arguments in a schema that the search_path
 -- of new sessions names before pgGit's own, or instead of it. A table counts
--- only where pgGit's schema is on the search_path: its names are everybody's.
+-- only where pgGit's schema is on the search_path: its names are everybody's. A
+-- promise and no damage, because pgGit calls its own by qualified names: whoever calls
+-- by a plain one may mean a function of his own.
 --
 INSERT INTO @extschema@._integrity_check
     (check_id, category, severity, sound, relation, summary, requires, action, query)
 VALUES (
-    'function_shadowed', 'definition', 'warning', true, 'pg_catalog.pg_proc',
+    'function_shadowed', 'definition', 'warning', false, 'pg_catalog.pg_proc',
     'what goes by a name of pgGit''s on the search_path is pgGit''s',
     '{}',
-    'Drop or rename what is in the way, or take its schema off the search_path.',
+    'Drop or rename what is in the way, or take its schema off the search_path; where it is meant, '
+    'accept the finding.',
 $query$
 WITH path AS MATERIALIZED (
     SELECT n.oid, n.nspname, p.position
