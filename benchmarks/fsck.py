@@ -1,8 +1,9 @@
 """Measure fsck() on a large pgGit: against reading all of it once, and against a tenth of it.
 
 One throwaway server with two reference targets that large.fill() has filled.  The measure
-is one sequential read of every table of pgGit with a hash of every row, in the same run.
-No worker helps: what is measured is the work, not the machine.
+is one sequential read of every table that fsck() reads, with a hash of every row, in the same
+run.  No worker helps: what is measured is the work, not the machine.  All of it is done twice:
+with nothing recorded to compare with, and after record_digests().
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -31,14 +33,24 @@ if TYPE_CHECKING:
 READ_BAR: Final = 4.0
 TENTH_BAR: Final = 11.0
 TEMP_BAR: Final = 256  # MB, of all temporary files of the session together
+MEMORY_BAR: Final = 64  # MB: sixteen times work_mem, as many nodes as a plan may have that sort
 
 _SETTINGS = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "8GB"}
 _TABLES = """
     SELECT n.nspname, c.relname
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE n.nspname = 'pggit' AND c.relkind = 'r'
+     WHERE (n.nspname = 'pggit' OR (n.nspname, c.relname) = ('pggit_chaos', '_recorded_digest'))
+       AND c.relkind = 'r'
 """
 _CHECKS = "SELECT check_id FROM pggit_chaos.integrity_check WHERE applies ORDER BY check_id"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turns:
+    """Seconds that reading all of it and checking all of it took, once a round."""
+
+    reads: Sequence[float]
+    checks: Sequence[float]
 
 
 @contextmanager
@@ -49,6 +61,7 @@ def filled(cluster: Cluster, name: str, **numbers: int) -> Iterator[Connection]:
         reference.load(conn)
         large.fill(conn, **numbers)
         extension.install(conn)
+        extension.enable(conn)
         conn.execute("SET max_parallel_workers_per_gather = 0")
         read(conn)
         yield conn
@@ -67,6 +80,50 @@ def fsck(conn: Connection, check: str | None = None) -> None:
     row = conn.execute("SELECT count(*) FROM pggit_chaos.fsck(%s)", [checks]).fetchone()
     if row != (0,):
         raise AssertionError(f"a sound pgGit has {row} findings")
+
+
+def record(conn: Connection) -> None:
+    """Record the digests of all that there is."""
+    conn.execute("SELECT * FROM pggit_chaos.record_digests()")
+
+
+def size(conn: Connection) -> str:
+    """Return what the digests take on disk, without and with the index."""
+    row = conn.execute("""
+        SELECT pg_size_pretty(pg_table_size('pggit_chaos._recorded_digest')),
+               pg_size_pretty(pg_total_relation_size('pggit_chaos._recorded_digest'))
+    """).fetchone()
+    assert row is not None
+    return f"{row[0]}, with its index {row[1]}"
+
+
+def turns(conn: Connection, clock: Clock, rounds: int) -> Turns:
+    """Read all of it and check all of it, in turn."""
+    reads, checks = [], []
+    for _ in range(rounds):
+        reads.append(seconds(conn, clock, read))
+        checks.append(seconds(conn, clock, fsck))
+    return Turns(reads=reads, checks=checks)
+
+
+def memory(conn: Connection) -> float | None:
+    """Return by how many MB the server process grows for fsck(); None where nobody tells.
+
+    Call it when fsck() has run: pages of the shared buffers count from their first touch.
+    """
+    process = Path(f"/proc/{conn.info.backend_pid}")
+    try:
+        (process / "clear_refs").write_text("5", encoding="ascii")  # forget the peak until now
+    except OSError:
+        return None
+    before = _kilobytes(process, "VmRSS")
+    fsck(conn)
+    return (_kilobytes(process, "VmHWM") - before) / 1024
+
+
+def _kilobytes(process: Path, name: str) -> int:
+    lines = (process / "status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 def seconds(conn: Connection, clock: Clock, work: Any, *arguments: Any) -> float:
@@ -88,13 +145,17 @@ def fits(conn: Connection, megabytes: int) -> bool:
     return True
 
 
-def bars(ratios: Sequence[tuple[str, float, float]], *, temp_fits: bool, title: str) -> Listing:
+def bars(
+    ratios: Sequence[tuple[str, float, float]], *, temp_fits: bool, grown: float | None, title: str
+) -> Listing:
     """Return what was measured, with the bars that it is held against."""
     rows: list[tuple[str, float | str, float, bool]] = [
         (name, round(value, 2), bar, value <= bar) for name, value, bar in ratios
     ]
     said = "fit" if temp_fits else "do not fit"
     rows.append(("temporary files (MB)", said, TEMP_BAR, temp_fits))
+    if grown is not None:
+        rows.append(("memory (MB)", round(grown, 1), MEMORY_BAR, grown <= MEMORY_BAR))
     return Listing(
         name="ratios",
         title=title,
@@ -160,23 +221,39 @@ def command(
         tenth = {name: number // 10 for name, number in numbers.items()}
         talk.say("filling a tenth")
         with filled(cluster, "tenth", **tenth) as conn:
-            small = [seconds(conn, time, fsck) for _ in range(rounds)]
+            small = turns(conn, time, rounds)
+            record(conn)
+            conn.execute("VACUUM (ANALYZE)")
+            small_recorded = turns(conn, time, rounds)
         talk.say(f"filling {commits} commits and {history} changes on {branches} branches")
         with filled(cluster, "whole", **numbers) as conn:
-            reads, checked = [], []
-            for _ in range(rounds):
-                reads.append(seconds(conn, time, read))
-                checked.append(seconds(conn, time, fsck))
-            temp_fits = fits(conn, TEMP_BAR)
+            whole = turns(conn, time, rounds)
+            talk.say("recording digests")
+            recording = seconds(conn, time, record)
+            conn.execute("VACUUM (ANALYZE)")
+            whole_recorded = turns(conn, time, rounds)
+            temp_fits, grown, digests = fits(conn, TEMP_BAR), memory(conn), size(conn)
             names = [name for (name,) in conn.execute(_CHECKS).fetchall()]
             costs = [(name, seconds(conn, time, fsck, name)) for name in names]
     ratios = [
-        ("fsck() over one read of all", median(checked) / median(reads), READ_BAR),
-        ("fsck() over that of a tenth", median(checked) / median(small), TENTH_BAR),
+        (f"fsck(){what} over {whom}", median(one) / median(other), bar)
+        for what, all_of_it, part in (
+            ("", whole, small),
+            (" with digests", whole_recorded, small_recorded),
+        )
+        for whom, one, other, bar in (
+            ("one read of all", all_of_it.checks, all_of_it.reads, READ_BAR),
+            ("that of a tenth", all_of_it.checks, part.checks, TENTH_BAR),
+        )
     ]
-    title = f"fsck() of {commits} commits takes {median(checked):.1f} s by {clock} time"
-    measured = bars(ratios, temp_fits=temp_fits, title=title)
+    took, with_digests = median(whole.checks), median(whole_recorded.checks)
+    title = (
+        f"fsck() of {commits} commits takes {took:.1f} s by {clock} time, "
+        f"{with_digests:.1f} s with digests"
+    )
+    measured = bars(ratios, temp_fits=temp_fits, grown=grown, title=title)
     listing.write([measured, shares(costs)], format_name)
+    talk.say(f"record_digests() takes {recording:.1f} s; the digests take {digests}")
     missed = measured.failures
     talk.say(f"{missed} bars are missed" if missed else "every bar holds")
     sys.exit(int(missed > 0))

@@ -149,6 +149,7 @@ class Release:
         pggit_source.install(cluster.dsn(self._template), source, programs=programs, core=core)
         with cluster.connect(self._template, autocommit=True) as conn:
             extension.install(conn)
+            _record(conn)
 
     @contextmanager
     def clone(self) -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
@@ -192,12 +193,19 @@ def _survey_operation(
         before = set()
         try:
             _run(conn, f"{_GROUND}; {first}")
+            _record(conn)
             before = findings(conn)
             do(conn, other)
         except psycopg.Error as error:
             conn.rollback()
             survey.failures.append(f"{release.name}: {label} fails with {error.sqlstate}")
         survey.add(release.name, label, findings(conn) - before)
+
+
+def _record(conn: psycopg.Connection[Any]) -> None:
+    """Record what is new, so that the checks that compare have something to look at."""
+    extension.enable(conn)
+    conn.execute("SELECT count(*) FROM pggit_chaos.record_digests()")
 
 
 def _doing(statements: str) -> Callable[[psycopg.Connection[Any], object], None]:
@@ -228,6 +236,7 @@ def _survey_work(survey: Survey, release: Release, seed: int, steps: int) -> Non
             news = {row for row in after - before if row[0] not in known}
             survey.add(release.name, f"ordinary work: {label}", news)
             before = after
+            _record(conn)
 
 
 def page(survey: Survey, releases: list[str], seeds: int, steps: int) -> str:

@@ -9,8 +9,9 @@ VALUES (
     'function_altered', 'definition', 'error', true, 'pg_catalog.pg_proc',
     'a function of pgGit reads as it did when it was recorded',
     '{@extschema@._recorded_digest}',
-    'Run the part of pgGit''s installer again that creates the function; where pgGit was '
-    'upgraded, record it: SELECT * FROM pggit_chaos.record_digests(''{function}'', replace => true).',
+    'Run the part of pgGit''s installer again that creates the function; '
+    'where pgGit was upgraded, record it: '
+    'SELECT * FROM pggit_chaos.record_digests(''{function}'', replace => true).',
 $query$
 SELECT n.row_identity,
        format('function "%s" reads otherwise than it did when it was recorded at %s: '

@@ -7,8 +7,9 @@ VALUES (
     'function_gone', 'definition', 'error', true, 'pg_catalog.pg_proc',
     'a function of pgGit that was recorded is there',
     '{@extschema@._recorded_digest}',
-    'Run the part of pgGit''s installer again that creates the function; where pgGit was '
-    'upgraded, forget it: SELECT * FROM pggit_chaos.record_digests(''{function}'', replace => true).',
+    'Run the part of pgGit''s installer again that creates the function; '
+    'where pgGit was upgraded, forget it: '
+    'SELECT * FROM pggit_chaos.record_digests(''{function}'', replace => true).',
 $query$
 SELECT d.row_identity,
        format('function "%s", which was recorded at %s, is gone',
