@@ -37,7 +37,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@.record_digests(text[], boolean) IS
-    'Records what commits, history and functions read, for fsck(); to replace one takes a word.';
+    'Records what commits, history and functions read now, so that fsck() finds what changes.';
 
 CREATE FUNCTION @extschema@.forget_digests(subjects text[] DEFAULT NULL)
 RETURNS bigint

@@ -1,5 +1,7 @@
 --
--- Whoever calls it has its owner's rights from now on.
+-- Whoever calls it has its owner's rights from now on. It is one of those that
+-- function_body_changed leaves alone: of two changes of one definition the older could
+-- not be undone without choosing a victim for the newer one again.
 --
 INSERT INTO @extschema@._corruption_kind
     (kind, category, summary, detected_by, requires, method, relation, query)
@@ -19,6 +21,7 @@ SELECT format('function %s', p.oid::regprocedure) AS object,
  WHERE n.nspname = 'pggit'
    AND p.prokind = 'f'
    AND NOT p.prosecdef
+   AND (p.proretset OR p.proargmodes IS NOT NULL)
    -- Neither what another corruption has renamed, nor what one has made.
    AND p.proname !~ '^_pggit_chaos_|_lost$'
  ORDER BY @extschema@._pick($1, p.oid::regprocedure::text), p.oid::regprocedure::text
