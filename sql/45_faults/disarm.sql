@@ -77,6 +77,9 @@ BEGIN
     GET DIAGNOSTICS v_count = ROW_COUNT;
     IF v_shared THEN
         PERFORM @extschema@._share_faults(drop => fault_ids);
+    ELSE
+        -- A transaction that armed and rolled back has left the filters as it set them.
+        PERFORM @extschema@._rest();
     END IF;
     PERFORM @extschema@._show_own_faults() WHERE current_setting('pggit_chaos.armed', true) <> '';
     RETURN v_count;

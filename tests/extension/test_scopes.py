@@ -236,6 +236,15 @@ def test_the_hit_path_rests_again_after_a_rollback_and_after_expiry(hooked, othe
     assert not armed(other)
 
 
+def test_disarm_all_lets_the_hit_path_rest_after_a_rollback_where_nobody_passes(hooked, other):
+    with hooked.transaction(force_rollback=True):
+        arm(hooked, "database")
+        other.execute("SELECT pggit_chaos.disarm_all()")
+        assert armed(other)
+    other.execute("SELECT pggit_chaos.disarm_all()")
+    assert not armed(other)
+
+
 def test_the_hit_path_does_not_rest_while_somebody_arms(hooked, other):
     hooked.execute("BEGIN")
     arm(hooked, "database")
