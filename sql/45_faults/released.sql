@@ -8,6 +8,20 @@
 -- counted and has not begun to wait yet; disarm() sets it to the end of F's range.
 -- Ids only grow, and so the value also tells when the slot went to a later fault.
 --
+-- What is looked at on every hit has an ATOMIC body, and so is inlined: before
+-- version 18 PostgreSQL plans a function in SQL anew for each call.
+--
+-- _counter(slot, name): one of the three sequences of a slot: hits, fired or released.
+--
+CREATE FUNCTION @extschema@._counter(slot integer, name text)
+RETURNS regclass
+LANGUAGE sql
+STABLE
+RETURN format('@extschema@._slot_%s_%s', slot, name)::regclass;
+COMMENT ON FUNCTION @extschema@._counter(integer, text) IS
+    'Names one of the sequences of a slot.';
+
+--
 -- _released(slot), _release_hits(fault_id, slot), _is_disarmed(fault_id, slot),
 -- _mark_disarmed(fault_id, slot)
 --
@@ -15,10 +29,7 @@ CREATE FUNCTION @extschema@._released(slot integer)
 RETURNS bigint
 LANGUAGE sql
 VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT COALESCE(pg_sequence_last_value(@extschema@._counter(slot, 'released')), 0);
-$function$;
+RETURN COALESCE(pg_sequence_last_value(@extschema@._counter(slot, 'released')), 0);
 COMMENT ON FUNCTION @extschema@._released(integer) IS
     'Reads how far the fault in a slot has been woken or disarmed.';
 
@@ -42,10 +53,7 @@ CREATE FUNCTION @extschema@._is_disarmed(fault_id bigint, slot integer)
 RETURNS boolean
 LANGUAGE sql
 VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT @extschema@._released(slot) >= ((fault_id + 1) << 32) - 1;
-$function$;
+RETURN @extschema@._released(slot) >= ((fault_id + 1) << 32) - 1;
 COMMENT ON FUNCTION @extschema@._is_disarmed(bigint, integer) IS
     'Answers whether a fault was disarmed, even by a transaction that this one cannot see.';
 

@@ -136,12 +136,15 @@ RETURNS TABLE (hit bigint, failpoint text, nth bigint, stands_for bigint)
 LANGUAGE sql
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT min(t.hit), t.failpoint, min(t.nth), count(*)
-      FROM (SELECT j.hit, j.failpoint, j.stack,
-                   row_number() OVER (PARTITION BY j.failpoint ORDER BY j.hit) AS nth
-              FROM @extschema@._journal() AS j) AS t
-     GROUP BY t.failpoint, CASE WHEN every_hit THEN t.hit::text
-                                ELSE @extschema@._places(t.stack) END;
+    -- A loop leaves one stack many times over: its places are looked up once.
+    SELECT min(s.hit), s.failpoint, min(s.nth), sum(s.hits)::bigint
+      FROM (SELECT min(t.hit) AS hit, t.failpoint, t.stack, min(t.nth) AS nth, count(*) AS hits
+              FROM (SELECT j.hit, j.failpoint, j.stack,
+                           row_number() OVER (PARTITION BY j.failpoint ORDER BY j.hit) AS nth
+                      FROM @extschema@._journal() AS j) AS t
+             GROUP BY t.failpoint, t.stack, CASE WHEN every_hit THEN t.hit END) AS s
+     GROUP BY s.failpoint, CASE WHEN every_hit THEN s.hit::text
+                                ELSE @extschema@._places(s.stack) END;
 $function$;
 COMMENT ON FUNCTION @extschema@._points(boolean) IS
     'Lists the hits that a sweep visits, each with the number of hits that it stands for.';

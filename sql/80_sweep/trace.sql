@@ -128,26 +128,26 @@ RETURNS text
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT split_part(
-               regexp_replace(stack, '^.*?function @extschema@\.(?:_hit_armed|_\w+_hook)'
-                                     '\([^\n]*\n(?:SQL function "hit"[^\n]*\n)?', ''),
-               E'\nPL/pgSQL function @extschema@._execute(', 1);
-$function$;
+RETURN split_part(
+           substr(stack, regexp_instr(stack, 'function @extschema@\.(?:_hit_armed|_\w+_hook)'
+                                             '\([^\n]*\n(?:SQL function "hit"[^\n]*\n)?',
+                                      1, 1, 1)),
+           E'\nPL/pgSQL function @extschema@._execute(', 1);
 COMMENT ON FUNCTION @extschema@._own_stack(text) IS
     'Removes our own frames from both ends of a call stack.';
 
 CREATE FUNCTION @extschema@._places(stack text)
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT string_agg(m.match[1] || ':' || m.match[2], ' ' ORDER BY m.position)
-      FROM regexp_matches(stack, '^PL/pgSQL function (.*) line (\d+) at ', 'gn')
-           WITH ORDINALITY AS m(match, position);
+BEGIN
+    RETURN (SELECT string_agg(m.match[1] || ':' || m.match[2], ' ' ORDER BY m.position)
+              FROM regexp_matches(stack, '^PL/pgSQL function (.*) line (\d+) at ', 'gn')
+                   WITH ORDINALITY AS m(match, position));
+END;
 $function$;
 COMMENT ON FUNCTION @extschema@._places(text) IS
     'Reduces a call stack to its functions and lines.';

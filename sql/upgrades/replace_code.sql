@@ -30,8 +30,8 @@ BEGIN
                                  '_commit_hook', '_ddl_hook', '_sealed_faults',
                                  -- of 0.1.0 and 0.2.0
                                  '_armed_for_others', '_shared_faults', '_row_hook')
-         -- An ATOMIC body depends on what it calls.
-         ORDER BY p.prosqlbody IS NULL
+         -- An ATOMIC body depends on what it calls, which is older.
+         ORDER BY p.prosqlbody IS NULL, p.oid DESC
     LOOP
         EXECUTE v_drop;
     END LOOP;
