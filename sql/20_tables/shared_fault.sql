@@ -9,7 +9,7 @@
 -- for other sessions and of the scopes of these faults.  They are what the hit
 -- path looks at, and they are set at once, even before arm() has committed.  What
 -- they let through is looked at closely; what they hold back costs no more.  While
--- nothing is armed they are as if never set, and PostgreSQL tells NULL of them.
+-- nothing is armed the first is as if never set, and PostgreSQL tells NULL of it.
 --
 -- The faults themselves are the body of a function, which arm() and disarm()
 -- replace.  Everybody can read pg_proc, and so the body is sealed with a key that
@@ -21,6 +21,8 @@ COMMENT ON SEQUENCE @extschema@._shared_failpoints IS
 CREATE SEQUENCE @extschema@._shared_scopes MINVALUE 0 START 0;
 COMMENT ON SEQUENCE @extschema@._shared_scopes IS
     'Filter of the scopes of the faults that are armed for other sessions; see _filter_faults().';
+-- NULL, which PostgreSQL tells of a sequence that was never set, would not end an AND.
+SELECT pg_catalog.setval('@extschema@._shared_scopes', 0);
 
 CREATE FUNCTION @extschema@._sealed_faults()
 RETURNS bytea

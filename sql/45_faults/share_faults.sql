@@ -60,9 +60,9 @@ COMMENT ON FUNCTION @extschema@._shared_faults() IS
 --
 -- _filter_faults(faults), _rest()
 --
--- Set the filters to what the given faults need; and as if they had never been set
--- where no shared fault can strike any more, because all have expired or arm() was
--- rolled back.
+-- Set the filters to what the given faults need; and that of failpoints as if it had
+-- never been set where no shared fault can strike any more, because all have expired
+-- or arm() was rolled back.
 -- Of failpoints bit 62 says that one is a row's.  Of scopes each bit is process ids;
 -- all of them are set for a database, a role or an application.
 --
@@ -89,7 +89,7 @@ AS $function$
     SELECT setval('@extschema@._shared_scopes', COALESCE(bit_or(
                CASE WHEN f.scope LIKE 'pid:%' THEN 1::bigint << f.pid % 62
                     ELSE 9223372036854775807
-               END), 0), count(*) > 0),
+               END), 0)),
            setval('@extschema@._shared_failpoints', COALESCE(bit_or(
                CASE WHEN f.failpoint LIKE '%*%' THEN 9223372036854775807
                     ELSE @extschema@._bits(f.failpoint)

@@ -83,6 +83,8 @@ COMMENT ON SEQUENCE @extschema@._shared_failpoints IS
 CREATE SEQUENCE @extschema@._shared_scopes MINVALUE 0 START 0;
 COMMENT ON SEQUENCE @extschema@._shared_scopes IS
     'Filter of the scopes of the faults that are armed for other sessions; see _filter_faults().';
+-- NULL, which PostgreSQL tells of a sequence that was never set, would not end an AND.
+SELECT pg_catalog.setval('@extschema@._shared_scopes', 0);
 
 CREATE FUNCTION @extschema@._sealed_faults()
 RETURNS bytea
