@@ -103,7 +103,8 @@ class TestConcurrentVersioning:
         assert len(told) == 2 * len(severities), "history does not tell of each increment"
         for part in told:
             version = version.next(part)
-        assert pggit.conn.execute(SEMANTIC, (counted,)).fetchone() == version
+        reached = pggit.conn.execute(SEMANTIC, (counted,)).fetchone()
+        assert reached == version, f"history leads to {version}, and the object is at {reached}"
 
     def test_concurrent_schema_changes_are_all_counted(
         self, pggit: Target, crowd: Crowd, counted: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -223,6 +224,11 @@ class TestBlockedSessions:
         sync_conn.execute("SET idle_in_transaction_session_timeout = '50ms'")
         pggit.conn.execute("SET lock_timeout = '10s'")
         pggit.commit("main", "goes on")
+        # Where no commit waits for another, the session is still there.
+        deadline = time.monotonic() + 10
+        query = "SELECT FROM pg_stat_activity, pg_sleep(0.01) WHERE pid = %s"
+        while pggit.conn.execute(query, (sync_conn.info.backend_pid,)).fetchone() is not None:
+            assert time.monotonic() < deadline, "PostgreSQL did not end it"
         with pytest.raises(errors.IdleInTransactionSessionTimeout):
             sync_conn.execute("SELECT")
         assert Records(pggit.conn).messages() == ["goes on"]

@@ -71,7 +71,7 @@ DDL = (
     "ALTER TABLE public.subject DROP COLUMN name",
     "CREATE INDEX subject_name ON public.subject (name)",
     "CREATE VIEW public.seen AS SELECT id FROM public.subject",
-    "DROP TABLE public.subject",
+    "DROP TABLE public.subject CASCADE",  # a view may be there by then
     "CREATE FUNCTION public.called() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
 )
 PLAIN = strategies.identifiers(quoted=False)

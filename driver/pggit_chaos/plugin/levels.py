@@ -28,6 +28,7 @@ def register() -> None:
             **values,
             deadline=None,
             print_blob=True,
+            report_multiple_bugs=False,  # a group of errors says in no word what went wrong
             phases=[phase for phase in Phase if phase != Phase.explain],  # it traces every line
             # One database serves all examples of a test, which undo what they do.
             suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
