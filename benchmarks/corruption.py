@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 BAR: Final = 50.0  # milliseconds
 MUST_READ_ALL: Final[Mapping[str, str]] = {
     "enum_label_renamed": "reads which labels are in use",
-    "history_drop_downgraded": "no index leads to the drops",
-    "history_drop_erased": "no index leads to the drops",
-    "object_resurrected": "no index leads to what was dropped",
 }
 _DRILLED: Final = (
     "branch_main_retired",

@@ -189,7 +189,12 @@ def test_on_a_real_pggit_every_kind_is_detected_and_healed(real_pggit):
     target = Target(real_pggit)
     target.prepare()
     target.workload(seed=1, steps=40)
-    assert real_pggit.execute("SELECT * FROM pggit_chaos.fsck()").fetchall() == []
+    found = real_pggit.execute("""
+        SELECT f.check_id, f.message
+          FROM pggit_chaos.fsck() AS f
+          JOIN pggit_chaos.integrity_check AS c ON c.check_id = f.check_id
+         WHERE c.sound""").fetchall()
+    assert found == [], "what it breaks by itself are promises"
     before = fingerprint(real_pggit)
     rows = drill_all(real_pggit)
     assert [row for row in rows if row[1] is False or row[3] or row[4] is False] == []
