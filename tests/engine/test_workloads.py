@@ -120,6 +120,11 @@ class Workload(RuleBasedStateMachine):
     def switch_branch(self, branch: str) -> None:
         self.do(lambda: self.target.switch_branch(branch), "switch branch")
 
+    @rule()
+    def record_digests(self) -> None:
+        """Whatever is done afterwards, what was recorded reads as it did and is there."""
+        self.attempt("SELECT count(*) FROM pggit_chaos.record_digests()")
+
     @rule(source=BRANCHES, into=BRANCHES, message=MESSAGES)
     def merge(self, source: str, into: str, message: str) -> None:
         self.do(lambda: self.target.merge(source, into, message=message), "merge")
