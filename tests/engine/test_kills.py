@@ -26,7 +26,9 @@ from pggit_chaos.target import Target
 from servers.fleet import SETTINGS, Fleet
 
 DATABASE = "killing_ground"
-PATIENCE = 120.0  # seconds; a session whose driver is gone ends its statement first
+# Seconds.  A session whose driver is gone ends its statement first, and all drills of a real
+# pgGit are one: on a machine that has much else to do 120 were not enough.
+PATIENCE = 600.0
 WHO = ("driver", "session", "server")
 
 # Sequences move at once and for everybody: each time that one has moved, the victim has
@@ -200,7 +202,7 @@ def test_no_death_leaves_more_than_one_call_puts_back(fleet, server_version, eff
 
 
 @pytest.mark.one_version
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(4 * 3600)
 def test_nor_does_it_in_a_real_pggit(fleet, server_version, checkout, effort):
     with ground_of(fleet, server_version, checkout) as ground:
         kills(ground, effort.kills)
