@@ -47,6 +47,11 @@ STANDARD = {
     "57014",  # it took longer than the test gives it
 }
 
+# What they let go of they let go of at once, whatever becomes of their transaction: one that
+# takes longer than the test gives it has done so.
+AT_ONCE = {"disarm", "disarm_all", "wake"}
+CANCELLED = "57014"
+
 FRAGMENTS = (
     "",
     "*",
@@ -228,7 +233,8 @@ def test_every_function_answers_or_refuses_as_documented(fuzzed, effort):
                 refusal, code = None, ""
             if refusal is not None:
                 assert code in STANDARD or code.startswith("PC"), refusal
-                assert state(fuzzed) == before, refusal
+                if code != CANCELLED or name not in AT_ONCE:
+                    assert state(fuzzed) == before, refusal
         reached.add(code or name)
         # What holds at once, whatever becomes of the transaction, is put back by hand.
         if name in {"disarm", "disarm_all", "wake", "hold_lock", "sweep", "trace"}:
