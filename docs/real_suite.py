@@ -35,7 +35,11 @@ _ACCIDENTS = (
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f-]{8,}\b"), "<hash>"),
     (re.compile(r"\d+"), "<n>"),
 )
-_CLASS = re.compile(r"\A(AssertionError|Failed|[\w.]+\.[A-Z]\w+): ")
+_ADDED = re.compile(r"\n(?:assert | +\+ |CONTEXT: |LINE \d|Failing test case)")
+_CLASS = re.compile(r"\A(?:AssertionError: |Failed: |(?:\w+\.)+(?=[A-Z]\w+: ))")
+# What pgGit itself says, up to where it puts something in.
+_RAISED = re.compile(r"\bRAISE\s+(?:\w+\s+)?'((?:[^'%]|\'\')+)", re.IGNORECASE)
+SHORTEST = 6  # characters; what is shorter is nobody's
 
 
 @dataclass(kw_only=True)
@@ -73,7 +77,17 @@ def survey(
         name = source.resolve().name
         talk.say(f"running the suite on {name}, level {level}")
         runs[name] = run(source, level, pg_bindir, journals)
-    return "\n".join([*section(runs, level), ""])
+    theirs = frozenset[str]().union(*map(_raised, sources))
+    return "\n".join([*section(runs, level, theirs), ""])
+
+
+def _raised(source: Path) -> frozenset[str]:
+    """Return the beginnings of the messages that a pgGit raises: its words stay its own."""
+    scripts = (path.read_text(encoding="utf-8") for path in source.rglob("*.sql"))
+    words = (
+        found.replace("''", "'").strip() for each in scripts for found in _RAISED.findall(each)
+    )
+    return frozenset(each for each in words if len(each) >= SHORTEST)
 
 
 def run(source: Path, level: str, pg_bindir: Path | None, kept: Path | None) -> tuple[Entry, ...]:
@@ -97,9 +111,11 @@ def run(source: Path, level: str, pg_bindir: Path | None, kept: Path | None) -> 
     return done.entries
 
 
-def section(runs: Mapping[str, Iterable[Entry]], level: str) -> list[str]:
-    """Return the lines of the page."""
-    causes = _causes(runs)
+def section(
+    runs: Mapping[str, Iterable[Entry]], level: str, theirs: frozenset[str] = frozenset()
+) -> list[str]:
+    """Return the lines of the page, without what ``theirs`` begins."""
+    causes = _causes(runs, theirs)
     lines = [
         HEADING,
         "",
@@ -130,13 +146,13 @@ def _counts(runs: Mapping[str, Iterable[Entry]]) -> Iterator[str]:
         yield f"| {release} | {' | '.join(counts)} |"
 
 
-def _causes(runs: Mapping[str, Iterable[Entry]]) -> list[Cause]:
+def _causes(runs: Mapping[str, Iterable[Entry]], theirs: frozenset[str]) -> list[Cause]:
     causes: dict[tuple[str, str], Cause] = {}
     for release, entries in runs.items():
         for entry in entries:
             if not entry.failed:
                 continue
-            message = _said(entry.message or "it ended the run")
+            message = _without(theirs, _said(entry.message or "it ended the run"))
             category = next((each for each in KINDS if each in entry.markers), KINDS[-1])
             key = (category, _without_accidents(message, entry.nodeid))
             cause = causes.setdefault(key, Cause(message=message, category=category))
@@ -149,8 +165,14 @@ def _causes(runs: Mapping[str, Iterable[Entry]]) -> list[Cause]:
 def _said(message: str) -> str:
     """Return the words of a failure, without what pytest adds to them."""
     words = _CLASS.sub("", message.strip())
-    own = re.split(r"\n(?:assert |  \+  |\+  |CONTEXT: |LINE \d)", words, maxsplit=1)[0].strip()
+    own = _ADDED.split(words, maxsplit=1)[0].strip()
     return "\n".join(own.splitlines()[:LINES])
+
+
+def _without(theirs: frozenset[str], message: str) -> str:
+    """Return a message up to the words of pgGit's that it quotes."""
+    places = [place for words in theirs if (place := message.find(words)) >= 0]
+    return message[: min(places)].rstrip(" :('\"") + ": …" if places else message
 
 
 def _without_accidents(message: str, nodeid: str) -> str:
