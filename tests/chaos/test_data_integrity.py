@@ -25,7 +25,8 @@ class TestCommits:
         """Promise: the commits of a branch are a line, by their parents."""
         hashes = [pggit.commit("main", f"commit {number}") for number in range(4)]
         commits = Records(pggit.conn).commits("main")
-        assert [commit.hash for commit in commits] == hashes
+        stored = [commit.hash for commit in commits]
+        assert stored == hashes, f"the commits answered {hashes}, and stored are {stored}"
         for former, commit in pairwise(commits):
             assert commit.parent == former.hash, (
                 f"commit {commit.message!r} says that it follows {commit.parent}; "
