@@ -119,6 +119,7 @@ def test_a_database_without_the_extension_is_checked_and_nothing_is_written(fore
         assert _written(witness) == before
     assert done.returncode == FINDINGS
     assert {row["check_id"] for row in rows(done)} == {"commit_parent_missing"}
+    assert "commit_rewritten" in done.stderr, "what compares with nothing does not apply"
 
 
 def _written(conn: psycopg.Connection[Any]) -> list[Any]:

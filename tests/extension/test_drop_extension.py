@@ -23,6 +23,7 @@ def plain(conn):
 
 def create(conn):
     conn.execute("CREATE EXTENSION pggit_chaos")
+    conn.execute("SELECT pggit_chaos.record_digests()")
     conn.execute("SELECT pggit_chaos.install_hooks()")
     conn.execute("SELECT pggit_chaos.arm('*', 'error(40001)', start_hit => 1000)")
 

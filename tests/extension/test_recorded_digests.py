@@ -267,6 +267,13 @@ def test_to_forget_counts_and_leaves_nothing_to_compare_with(recorded):
     assert (functions + rest, applying(recorded)) == (total, set())
 
 
+def test_what_ends_everything_ends_no_recording(recorded):
+    recorded.execute("SELECT pggit_chaos.corrupt('commit_message_altered')")
+    assert {check for check, _ in fsck(recorded)} == {"commit_rewritten"}
+    recorded.execute("SELECT pggit_chaos.disarm_all(everything => true)")
+    assert (applying(recorded), fsck(recorded)) == (COMPARING, [])
+
+
 # -- refusals
 
 
