@@ -185,6 +185,7 @@ def test_a_kind_that_does_not_apply_is_refused_by_name_and_left_out_otherwise(us
     assert "commit_message_lost" in rows
 
 
+@pytest.mark.timeout(3600)
 def test_on_a_real_pggit_every_kind_is_detected_and_healed(real_pggit):
     target = Target(real_pggit)
     target.prepare()

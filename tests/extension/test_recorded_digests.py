@@ -324,6 +324,7 @@ def test_a_row_that_a_policy_hides_is_an_error_and_not_unrecorded(used):
 # -- drills
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.one_version
 def test_a_drill_is_the_same_whether_anything_is_recorded_or_not(used):
     query = "SELECT kind, detected, unrelated, healed FROM pggit_chaos.drill_all(seed => 2)"
