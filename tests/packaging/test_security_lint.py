@@ -24,7 +24,7 @@ QUALIFIED = (
     "_before_delete_hook()",
     "_after_hook()",
     "_commit_hook()",
-    "_hit_armed(text)",
+    "_hit_armed(failpoint text)",
 )
 
 
