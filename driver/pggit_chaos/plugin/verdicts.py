@@ -49,7 +49,11 @@ def pytest_runtest_makereport(
     if report.failed and call.when != "teardown" and EXPERIMENT in item.stash:
         from pggit_chaos.plugin import evidence
 
-        report.sections.append((SECTION, evidence.describe(item.stash[EXPERIMENT])))
+        try:
+            told = evidence.describe(item.stash[EXPERIMENT])
+        except pytest.fail.Exception as error:  # the test's time is up while we look
+            told = f"it could not be read: {error}"
+        report.sections.append((SECTION, told))
     return report
 
 
