@@ -138,12 +138,13 @@ def section(
 
 
 def _counts(runs: Mapping[str, Iterable[Entry]]) -> Iterator[str]:
-    yield "| | passed | failed | not applicable |"
-    yield "|---|---|---|---|"
+    yield "| | passed | failed | not applicable | not reached |"
+    yield "|---|---|---|---|---|"
+    every = {entry.nodeid for entries in runs.values() for entry in entries}
     for release, entries in runs.items():
         outcomes = ["failed" if entry.failed else entry.outcome for entry in entries]
         counts = (str(outcomes.count(each)) for each in ("passed", "failed", "skipped"))
-        yield f"| {release} | {' | '.join(counts)} |"
+        yield f"| {release} | {' | '.join(counts)} | {len(every) - len(outcomes)} |"
 
 
 def _causes(runs: Mapping[str, Iterable[Entry]], theirs: frozenset[str]) -> list[Cause]:
