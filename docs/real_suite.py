@@ -22,6 +22,7 @@ from pggit_chaos.commands.suite import LEVELS
 from pggit_chaos.journal import Entry
 from pggit_chaos.sabotage import CATEGORIES
 from pggit_chaos.suite_run import Plan
+from pggit_chaos.target import RAISED_BY
 
 PAGE = Path(__file__).parent / "reference/real-pggit.md"
 HEADING = "## What the suite finds"
@@ -36,6 +37,7 @@ _ACCIDENTS = (
     (re.compile(r"\d+"), "<n>"),
 )
 _ADDED = re.compile(r"\n(?:assert | +\+ |CONTEXT: |LINE \d|Failing test case)")
+_CALL = re.compile(rf"\n{re.escape(RAISED_BY)}(.+)")
 _CLASS = re.compile(r"\A(?:AssertionError: |Failed: |(?:\w+\.)+(?=[A-Z]\w+: ))")
 # What pgGit itself says, up to where it puts something in.
 _RAISED = re.compile(r"\bRAISE\s+(?:\w+\s+)?'((?:[^'%]|\'\')+)", re.IGNORECASE)
@@ -166,6 +168,8 @@ def _causes(runs: Mapping[str, Iterable[Entry]], theirs: frozenset[str]) -> list
 def _said(message: str) -> str:
     """Return the words of a failure, without what pytest adds to them."""
     words = _CLASS.sub("", message.strip())
+    if call := _CALL.search(words):
+        words = f"{call[1]} failed: {words[: call.start()]}"
     own = _ADDED.split(words, maxsplit=1)[0].strip()
     return "\n".join(own.splitlines()[:LINES])
 

@@ -17,7 +17,7 @@ from pggit_chaos.operations import Operation
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["CORE_FUNCTIONS", "Target"]
+__all__ = ["CORE_FUNCTIONS", "RAISED_BY", "Target"]
 
 # Names of types are spelled from the catalogue: what regtype prints depends on
 # the search_path.
@@ -143,6 +143,9 @@ _GET_VERSION = (
 )
 
 
+RAISED_BY: Final = "raised by pggit."
+"""Begins the note of an exception of a call, before the function."""
+
 CORE_FUNCTIONS: Final = (
     *(
         call.function
@@ -175,8 +178,9 @@ CORE_FUNCTIONS: Final = (
 class Target:
     """The pgGit of the database of ``conn``.
 
-    What a call raises is what pgGit raised, as psycopg gives it.  Where this
-    pgGit has no function for it, it is a NotApplicableError.
+    What a call raises is what pgGit raised, as psycopg gives it, with a note of
+    the function.  Where this pgGit has no function for it, it is a
+    NotApplicableError.
     """
 
     def __init__(self, conn: psycopg.Connection[Any]) -> None:
@@ -338,7 +342,12 @@ class Target:
         raise NotApplicableError(f"this pgGit has no function pggit.{calls[0].function}")
 
     def _scalar(self, calls: Sequence[_Call], **arguments: Any) -> Any:
-        values = self._values(self._choose(calls).statement, arguments)
+        call = self._choose(calls)
+        try:
+            values = self._values(call.statement, arguments)
+        except errors.Error as error:
+            error.add_note(f"{RAISED_BY}{call.function}")
+            raise
         return values[0] if values else None
 
     def _values(

@@ -153,8 +153,9 @@ class TestIdentityAtScale:
             pggit.trinity_id()
             pggit.conn.execute(_IDS, (995,))
             hashes = [pggit.commit("main", str(number)) for number in range(12)]
-        assert len(set(hashes)) == 12
-        assert [commit.hash for commit in Records(pggit.conn).commits("main")][-12:] == hashes
+        assert len(set(hashes)) == 12, f"of twelve IDs some are the same: {hashes}"
+        stored = [commit.hash for commit in Records(pggit.conn).commits("main")][-12:]
+        assert stored == hashes, f"the first commit answered {hashes[0]}; stored is {stored[:1]}"
 
 
 class TestManyObjects:

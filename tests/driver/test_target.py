@@ -156,3 +156,9 @@ def test_work_is_done_on_a_real_pggit(real_pggit: Connection) -> None:
     target = Target(real_pggit)
     target.prepare()
     assert len(target.workload(seed=1, steps=40)) == 40
+
+
+def test_what_a_call_raises_names_the_function(conn: Connection) -> None:
+    with pytest.raises(psycopg.Error) as refusal:
+        Target(conn).create_branch("no name at all")
+    assert refusal.value.__notes__ == ["raised by pggit.create_branch(text,text,boolean)"]
