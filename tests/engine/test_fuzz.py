@@ -201,6 +201,14 @@ def state(conn: psycopg.Connection[Any]) -> Any:
         return conn.execute(STATE).fetchone()
 
 
+def put_back(conn: psycopg.Connection[Any]) -> None:
+    with conn.transaction():
+        conn.execute("SET LOCAL statement_timeout = 0")
+        conn.execute("SELECT pggit_chaos.disarm_all()")
+        conn.execute("SELECT pggit_chaos.release_lock(h.hold_id) FROM pggit_chaos.lock_hold AS h")
+        conn.execute("SELECT pggit_chaos.arm('pggit.list_branches*', 'off')")
+
+
 @pytest.mark.one_version
 @pytest.mark.timeout(3600)
 def test_every_function_answers_or_refuses_as_documented(fuzzed, effort):
@@ -238,11 +246,7 @@ def test_every_function_answers_or_refuses_as_documented(fuzzed, effort):
         reached.add(code or name)
         # What holds at once, whatever becomes of the transaction, is put back by hand.
         if name in {"disarm", "disarm_all", "wake", "hold_lock", "sweep", "trace"}:
-            fuzzed.execute("SELECT pggit_chaos.disarm_all()")
-            fuzzed.execute(
-                "SELECT pggit_chaos.release_lock(h.hold_id) FROM pggit_chaos.lock_hold AS h"
-            )
-            fuzzed.execute("SELECT pggit_chaos.arm('pggit.list_branches*', 'off')")
+            put_back(fuzzed)
             before = state(fuzzed)
 
     check()
