@@ -277,16 +277,8 @@ def page(survey: Survey, releases: list[str], seeds: int, steps: int) -> str:
 
 
 @click.command()
-@click.option(
-    "--pggit-source",
-    "sources",
-    multiple=True,
-    required=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="A checkout of pgGit; may be repeated.",
-)
-@click.option("--pg-bindir", metavar="DIR", type=click.Path(path_type=Path))
+@real_suite.checkouts
+@real_suite.programs
 @click.option("--seeds", type=click.IntRange(0), default=2, show_default=True)
 @click.option("--steps", type=click.IntRange(1), default=40, show_default=True)
 @real_suite.level

@@ -54,6 +54,16 @@ class Cause:
     releases: list[str] = field(default_factory=list)
 
 
+checkouts = click.option(
+    "--pggit-source",
+    "sources",
+    multiple=True,
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="A checkout of pgGit; may be repeated.",
+)
+programs = click.option("--pg-bindir", metavar="DIR", type=click.Path(path_type=Path))
 level = click.option(
     "--level",
     type=click.Choice(("smoke", "full")),
@@ -218,16 +228,8 @@ def _cell(text: str) -> str:
 
 
 @click.command()
-@click.option(
-    "--pggit-source",
-    "sources",
-    multiple=True,
-    required=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="A checkout of pgGit; may be repeated.",
-)
-@click.option("--pg-bindir", metavar="DIR", type=click.Path(path_type=Path))
+@checkouts
+@programs
 @level
 @journals
 def command(
