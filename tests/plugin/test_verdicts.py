@@ -96,6 +96,29 @@ def test_a_failure_tells_what_was_armed_what_fired_and_what_is_left(chaos_run: R
     )
 
 
+OUT_OF_TIME = """
+import signal
+
+import pytest
+from pggit_chaos.plugin import evidence
+
+@pytest.mark.timeout(60)
+def test_fails_in_its_last_moment(chaos, monkeypatch):
+    time_is_up = lambda experiment: signal.raise_signal(signal.SIGALRM)
+    monkeypatch.setattr(evidence, "describe", time_is_up)
+    assert False
+
+def test_comes_after(chaos):
+    pass
+"""
+
+
+def test_a_timeout_while_a_failure_is_explained_ends_the_explanation_alone(chaos_run: Run) -> None:
+    result = chaos_run(OUT_OF_TIME)
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["*assert False*", "it could not be read: Timeout *"])
+
+
 NOT_FIRED = """
 def test_armed_for_nothing(chaos):
     with chaos.fault("pggit.commits.insert.after"):
