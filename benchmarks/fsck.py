@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ READ_BAR: Final = 4.0
 TENTH_BAR: Final = 11.0
 TEMP_BAR: Final = 256  # MB, of all temporary files of the session together
 MEMORY_BAR: Final = 64  # MB: sixteen times work_mem, as many nodes as a plan may have that sort
+_LOOK_EVERY: Final = 0.005  # seconds, at the memory of the server process
 
 _SETTINGS = {"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "8GB"}
 _TABLES = """
@@ -57,14 +59,19 @@ class Turns:
 def filled(cluster: Cluster, name: str, **numbers: int) -> Iterator[Connection]:
     """Yield a connection to a new database with so many rows, and all that it has been cached."""
     cluster.create_database(name)
-    with cluster.connect(name, autocommit=True) as conn:
+    with session(cluster, name) as conn:
         reference.load(conn)
         large.fill(conn, **numbers)
         extension.install(conn)
         extension.enable(conn)
-        conn.execute("SET max_parallel_workers_per_gather = 0")
         read(conn)
         yield conn
+
+
+def session(cluster: Cluster, database: str) -> Connection:
+    """Open a session that has no help of workers."""
+    alone = "-c max_parallel_workers_per_gather=0"
+    return cluster.connect(database, autocommit=True, options=alone)
 
 
 def read(conn: Connection) -> None:
@@ -106,24 +113,26 @@ def turns(conn: Connection, clock: Clock, rounds: int) -> Turns:
     return Turns(reads=reads, checks=checks)
 
 
-def memory(conn: Connection) -> float | None:
-    """Return by how many MB the server process grows for fsck(); None where nobody tells.
+def memory(cluster: Cluster, database: str) -> float | None:
+    """Return the most MB of its own that a new session has in fsck(); None where nobody tells.
 
-    Call it when fsck() has run: pages of the shared buffers count from their first touch.
+    Shared buffers are not its own.  A session that has run fsck() already would not grow again.
     """
-    process = Path(f"/proc/{conn.info.backend_pid}")
-    try:
-        (process / "clear_refs").write_text("5", encoding="ascii")  # forget the peak until now
-    except OSError:
-        return None
-    before = _kilobytes(process, "VmRSS")
-    fsck(conn)
-    return (_kilobytes(process, "VmHWM") - before) / 1024
+    with session(cluster, database) as conn, ThreadPoolExecutor(1) as pool:
+        status = Path(f"/proc/{conn.info.backend_pid}/status")
+        if not status.exists():
+            return None
+        running = pool.submit(fsck, conn)
+        most = _own_kilobytes(status)
+        while wait([running], timeout=_LOOK_EVERY).not_done:
+            most = max(most, _own_kilobytes(status))
+        running.result()
+    return most / 1024
 
 
-def _kilobytes(process: Path, name: str) -> int:
-    lines = (process / "status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+def _own_kilobytes(status: Path) -> int:
+    lines = status.read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
 
 
 def seconds(conn: Connection, clock: Clock, work: Any, *arguments: Any) -> float:
@@ -146,7 +155,7 @@ def fits(conn: Connection, megabytes: int) -> bool:
 
 
 def bars(
-    ratios: Sequence[tuple[str, float, float]], *, temp_fits: bool, grown: float | None, title: str
+    ratios: Sequence[tuple[str, float, float]], *, temp_fits: bool, own: float | None, title: str
 ) -> Listing:
     """Return what was measured, with the bars that it is held against."""
     rows: list[tuple[str, float | str, float, bool]] = [
@@ -154,8 +163,8 @@ def bars(
     ]
     said = "fit" if temp_fits else "do not fit"
     rows.append(("temporary files (MB)", said, TEMP_BAR, temp_fits))
-    if grown is not None:
-        rows.append(("memory (MB)", round(grown, 1), MEMORY_BAR, grown <= MEMORY_BAR))
+    if own is not None:
+        rows.append(("memory (MB)", round(own, 1), MEMORY_BAR, own <= MEMORY_BAR))
     return Listing(
         name="ratios",
         title=title,
@@ -232,7 +241,7 @@ def command(
             recording = seconds(conn, time, record)
             conn.execute("VACUUM (ANALYZE)")
             whole_recorded = turns(conn, time, rounds)
-            temp_fits, grown, digests = fits(conn, TEMP_BAR), memory(conn), size(conn)
+            temp_fits, own, digests = fits(conn, TEMP_BAR), memory(cluster, "whole"), size(conn)
             names = [name for (name,) in conn.execute(_CHECKS).fetchall()]
             costs = [(name, seconds(conn, time, fsck, name)) for name in names]
     ratios = [
@@ -251,7 +260,7 @@ def command(
         f"fsck() of {commits} commits takes {took:.1f} s by {clock} time, "
         f"{with_digests:.1f} s with digests"
     )
-    measured = bars(ratios, temp_fits=temp_fits, grown=grown, title=title)
+    measured = bars(ratios, temp_fits=temp_fits, own=own, title=title)
     listing.write([measured, shares(costs)], format_name)
     talk.say(f"record_digests() takes {recording:.1f} s; the digests take {digests}")
     missed = measured.failures
