@@ -4,7 +4,7 @@
 -- _armed(), _armed_rows(), _covered(), _armed(failpoint)
 --
 -- May a fault be armed anywhere, or at a failpoint of some row?  If so, may one be
--- armed for this session, and at one failpoint?
+-- armed for this session?  And if so, at one failpoint?
 -- The settings hold the patterns of the session's own faults, one a line, all of
 -- them and those that can match a row's; the sequences are filters of all other ones
 -- (20_tables/shared_fault.sql).  The bodies are ATOMIC: names and operators are bound
@@ -35,8 +35,7 @@ CREATE FUNCTION @extschema@._armed_rows()
 RETURNS boolean
 LANGUAGE sql
 VOLATILE
-RETURN pg_sequence_last_value('@extschema@._shared_failpoints'::regclass)
-       >= 4611686018427387904
+RETURN pg_sequence_last_value('@extschema@._shared_rows'::regclass) IS NOT NULL
        OR current_setting('pggit_chaos.armed_rows', true) <> '';
 COMMENT ON FUNCTION @extschema@._armed_rows() IS
     'Answers whether any fault may be armed at a failpoint of a row for this session or for others.';
@@ -56,12 +55,10 @@ RETURNS boolean
 LANGUAGE sql
 VOLATILE
 RETURN failpoint LIKE ANY (string_to_array(current_setting('pggit_chaos.armed', true), E'\n'))
-       OR ((pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
-            & (1::bigint << pg_backend_pid() % 62)) <> 0
-           AND (~ pg_sequence_last_value('@extschema@._shared_failpoints'::regclass)
-                & @extschema@._bits(failpoint)) = 0);
+       OR (~ pg_sequence_last_value('@extschema@._shared_failpoints'::regclass)
+           & @extschema@._bits(failpoint)) = 0;
 COMMENT ON FUNCTION @extschema@._armed(text) IS
-    'Answers whether any fault may be armed at a failpoint for this session.';
+    'Answers whether any fault may be armed at a failpoint for a session that is covered.';
 
 --
 -- _pass(failpoint)
@@ -93,8 +90,10 @@ RETURNS boolean
 LANGUAGE plpgsql
 AS $function$
 BEGIN
-    IF @extschema@._armed(failpoint) THEN
-        PERFORM @extschema@._pass(failpoint);
+    IF @extschema@._covered() THEN
+        IF @extschema@._armed(failpoint) THEN
+            PERFORM @extschema@._pass(failpoint);
+        END IF;
     END IF;
     RETURN false;
 END;
@@ -229,7 +228,7 @@ AS $function$
 DECLARE
     v_failpoint text;
 BEGIN
-    IF @extschema@._armed() THEN
+    IF @extschema@._armed() AND @extschema@._covered() THEN
         v_failpoint := CASE TG_EVENT
                            WHEN 'ddl_command_start' THEN format('ddl.%s.start', TG_TAG)
                            WHEN 'ddl_command_end' THEN format('ddl.%s.end', TG_TAG)

@@ -2,7 +2,7 @@
 -- _share_faults(add, drop)
 --
 -- Adds a fault to the shared ones or drops some; those that cannot strike any
--- more go too.  Writes: _sealed_faults() and the two filters, see
+-- more go too.  Writes: _sealed_faults() and the three filters, see
 -- 20_tables/shared_fault.sql.  Locks: an advisory lock until the end of the
 -- transaction, so that no two sessions do it at once; the filters, which no
 -- rollback takes back, then never hold back a fault that is committed.  pgGit does
@@ -60,11 +60,11 @@ COMMENT ON FUNCTION @extschema@._shared_faults() IS
 --
 -- _filter_faults(faults), _rest()
 --
--- Set the filters to what the given faults need; and that of failpoints as if it had
--- never been set where no shared fault can strike any more, because all have expired
--- or arm() was rolled back.
--- Of failpoints bit 62 says that one is a row's.  Of scopes each bit is process ids;
--- all of them are set for a database, a role or an application.
+-- Set the filters to what the given faults need; and those of failpoints and rows as
+-- if they had never been set where no shared fault can strike any more, because all
+-- have expired or arm() was rolled back.
+-- Of scopes each bit is process ids; all of them are set for a database, a role or an
+-- application.
 --
 -- _may_be_row(failpoint): whether a failpoint, or a pattern, can be one of a row.
 --
@@ -93,9 +93,9 @@ AS $function$
            setval('@extschema@._shared_failpoints', COALESCE(bit_or(
                CASE WHEN f.failpoint LIKE '%*%' THEN 9223372036854775807
                     ELSE @extschema@._bits(f.failpoint)
-                         | CASE WHEN @extschema@._may_be_row(f.failpoint)
-                                THEN 1::bigint << 62 ELSE 0 END
-               END), 0), count(*) > 0)
+               END), 0), count(*) > 0),
+           setval('@extschema@._shared_rows', 0,
+                  COALESCE(bool_or(@extschema@._may_be_row(f.failpoint)), false))
       FROM jsonb_populate_recordset(NULL::@extschema@._fault, faults) AS f;
 $function$;
 COMMENT ON FUNCTION @extschema@._filter_faults(jsonb) IS

@@ -20,6 +20,7 @@ GRANT EXECUTE ON FUNCTION @extschema@._armed(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._bits(text) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@._covered() TO PUBLIC;
 GRANT SELECT ON SEQUENCE @extschema@._shared_failpoints TO PUBLIC;
+GRANT SELECT ON SEQUENCE @extschema@._shared_rows TO PUBLIC;
 GRANT SELECT ON SEQUENCE @extschema@._shared_scopes TO PUBLIC;
 -- Where something may be armed, this looks as the extension's owner.  Called by
 -- hand it lets a fault strike that was armed for the caller's own session.

@@ -80,6 +80,9 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@._recorded_digest', '');
 CREATE SEQUENCE @extschema@._shared_failpoints MINVALUE 0 START 0;
 COMMENT ON SEQUENCE @extschema@._shared_failpoints IS
     'Bloom filter of the failpoints at which faults are armed for other sessions; see _bits().';
+CREATE SEQUENCE @extschema@._shared_rows MINVALUE 0 START 0;
+COMMENT ON SEQUENCE @extschema@._shared_rows IS
+    'Is set while a fault may be armed at a failpoint of a row for other sessions.';
 CREATE SEQUENCE @extschema@._shared_scopes MINVALUE 0 START 0;
 COMMENT ON SEQUENCE @extschema@._shared_scopes IS
     'Filter of the scopes of the faults that are armed for other sessions; see _filter_faults().';

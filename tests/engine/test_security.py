@@ -38,6 +38,7 @@ GRANTED = {
 
 READ_BY_THE_HIT_PATH = {
     "SELECT last_value FROM pggit_chaos._shared_failpoints",
+    "SELECT last_value FROM pggit_chaos._shared_rows",
     "SELECT last_value FROM pggit_chaos._shared_scopes",
 }
 

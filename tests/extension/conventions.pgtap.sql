@@ -64,7 +64,7 @@ SELECT is_empty($$
             OR CASE WHEN c.relkind = 'S'
                     THEN has_sequence_privilege('public', c.oid, 'USAGE, SELECT, UPDATE') END)
        -- What the hit path looks at.
-       AND c.relname NOT IN ('_shared_failpoints', '_shared_scopes')
+       AND c.relname NOT IN ('_shared_failpoints', '_shared_rows', '_shared_scopes')
 $$, 'PUBLIC can read and write nothing');
 
 SELECT is_empty($$

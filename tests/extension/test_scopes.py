@@ -245,6 +245,26 @@ def test_disarm_all_lets_the_hit_path_rest_after_a_rollback_where_nobody_passes(
     assert not armed(other)
 
 
+@pytest.mark.parametrize(
+    ("failpoint", "of_a_row"),
+    [
+        ("pggit.generate_trinity_id()", False),
+        ("ddl.CREATE TABLE.end", False),
+        ("pggit.branches.insert.commit", True),
+        ("pggit.*", True),
+    ],
+)
+def test_rows_rest_where_none_of_their_failpoints_is_meant(hooked, other, failpoint, of_a_row):
+    def rows_look():
+        return other.execute("SELECT pggit_chaos._armed_rows() IS TRUE").fetchone()[0]
+
+    assert not rows_look()
+    arm(hooked, "database", failpoint=failpoint)
+    assert rows_look() == of_a_row
+    hooked.execute("SELECT pggit_chaos.disarm_all()")
+    assert not rows_look()
+
+
 def test_the_hit_path_does_not_rest_while_somebody_arms(hooked, other):
     hooked.execute("BEGIN")
     arm(hooked, "database")
