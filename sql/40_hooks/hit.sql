@@ -44,9 +44,9 @@ CREATE FUNCTION @extschema@._covered()
 RETURNS boolean
 LANGUAGE sql
 VOLATILE
-RETURN (pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
-        & (1::bigint << pg_backend_pid() % 62)) <> 0
-       OR current_setting('pggit_chaos.armed', true) <> '';
+RETURN current_setting('pggit_chaos.armed', true) <> ''
+       OR (pg_sequence_last_value('@extschema@._shared_scopes'::regclass)
+           & (1::bigint << pg_backend_pid() % 62)) <> 0;
 COMMENT ON FUNCTION @extschema@._covered() IS
     'Answers whether this session has faults of its own, or the scope of a shared one may cover it.';
 
