@@ -102,9 +102,12 @@ def cluster(fleet: Fleet, server_version: str) -> Cluster:
 
 
 @pytest.fixture
-def database(fleet: Fleet, server_version: str) -> Iterator[str]:
-    """The name of a fresh database with the reference target and the extension, enabled."""
-    name = fleet.reference(server_version)
+def database(fleet: Fleet, server_version: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a fresh database with the reference target and the extension, enabled.
+
+    Where a test asks for ``hooked`` too, hooks are in place.
+    """
+    name = fleet.reference(server_version, hooked="hooked" in request.fixturenames)
     yield name
     fleet.drop(server_version, [name])
 
@@ -122,6 +125,12 @@ def conn(cluster: Cluster, database: str) -> Iterator[psycopg.Connection[Any]]:
     """An autocommit connection to ``database``."""
     with cluster.connect(database, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def hooked(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """``conn``, and in ``database`` there are hooks."""
+    return conn
 
 
 @pytest.fixture

@@ -70,12 +70,6 @@ SELECT c.oid::regclass::text, c.relkind
 
 
 @pytest.fixture
-def hooked(conn):
-    conn.execute("SELECT pggit_chaos.install_hooks()")
-    return conn
-
-
-@pytest.fixture
 def user(cluster, database, hooked):
     """A connection of a role that may do what everybody may."""
     hooked.execute("CREATE ROLE chaos_nobody LOGIN")

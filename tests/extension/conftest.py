@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pggit_chaos import extension
 from pggit_chaos.target import Target
 
 if TYPE_CHECKING:
@@ -50,11 +48,11 @@ def used_template(cluster: Cluster, fleet: Fleet, server_version: str) -> Iterat
 
 
 @pytest.fixture
-def used(cluster: Cluster, used_template: str) -> Iterator[psycopg.Connection[Any]]:
+def used(
+    cluster: Cluster, fleet: Fleet, server_version: str, used_template: str
+) -> Iterator[psycopg.Connection[Any]]:
     """An autocommit connection to a database of a reference target that was much used, enabled."""
-    name = f"used_{secrets.token_hex(8)}"
-    cluster.create_database(name, template=used_template)
+    name = fleet.clone(server_version, used_template)
     with cluster.connect(name, autocommit=True) as conn:
-        extension.enable(conn)
         yield conn
-    cluster.drop_database(name)
+    fleet.drop(server_version, [name])

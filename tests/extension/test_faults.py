@@ -10,12 +10,6 @@ COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 INSERT = "pggit.commits.insert"
 
 
-@pytest.fixture
-def hooked(conn):
-    conn.execute("SELECT pggit_chaos.install_hooks()")
-    return conn
-
-
 def arm(conn, failpoint, term="error", **options):
     names = ", ".join(f"{name} => %({name})s" for name in options)
     return conn.execute(

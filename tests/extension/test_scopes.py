@@ -10,12 +10,6 @@ BEFORE = "pggit.commits.insert.before"
 
 
 @pytest.fixture
-def hooked(conn):
-    conn.execute("SELECT pggit_chaos.install_hooks()")
-    return conn
-
-
-@pytest.fixture
 def other(cluster, database, hooked):
     with cluster.connect(database, autocommit=True, application_name="the other") as connection:
         yield connection

@@ -10,12 +10,6 @@ from catalogue import fingerprint
 COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 
 
-@pytest.fixture
-def hooked(conn):
-    conn.execute("SELECT pggit_chaos.install_hooks()")
-    return conn
-
-
 def sweep(conn, statement, sqlstates=("40001", "57014"), *, every_hit=False):
     return conn.execute(
         "SELECT hit, failpoint, sqlstate, outcome, seen_sqlstate, detail"

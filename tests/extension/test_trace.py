@@ -10,12 +10,6 @@ from catalogue import fingerprint
 COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 
 
-@pytest.fixture
-def hooked(conn):
-    conn.execute("SELECT pggit_chaos.install_hooks()")
-    return conn
-
-
 def trace(conn, statement):
     return conn.execute(
         "SELECT hit, failpoint, stack FROM pggit_chaos.trace(%s)", [statement]

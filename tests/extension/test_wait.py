@@ -13,12 +13,6 @@ AFTER = "pggit.commits.insert.after"
 
 
 @pytest.fixture
-def hooked(conn):
-    conn.execute("SELECT pggit_chaos.install_hooks()")
-    return conn
-
-
-@pytest.fixture
 def sessions(cluster, database, hooked):
     """Make sessions that run statements in threads of their own."""
     made = []

@@ -10,6 +10,7 @@ from pathlib import Path
 from pggit_chaos import binaries, extension, pggit_source, reference
 from pggit_chaos.binaries import Binaries
 from pggit_chaos.cluster import Cluster
+from pggit_chaos.plugin.servers import ThrowawayServer
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache"
@@ -35,7 +36,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._clusters: dict[str, Cluster] = {}
+        self._servers: dict[str, ThrowawayServer] = {}
         self._templates: set[tuple[str, str]] = set()
         self._numbers = itertools.count(1)
 
@@ -52,20 +53,15 @@ class Fleet:
 
     def cluster(self, version: str) -> Cluster:
         """Return the running server of a major version."""
-        if version not in self._clusters:
-            cluster = Cluster(
-                programs=self.programs(version), settings=SETTINGS, extensions=[PGTAP]
-            )
-            self._clusters[version] = self._stack.enter_context(cluster)
-        return self._clusters[version]
+        return self._server(version).cluster
 
     def bare(self, version: str) -> str:
         """Return the name of a fresh database with nothing in it."""
-        return self._clone(version, "template1", enable=False)
+        return self.cluster(version).create_database(f"bare_{next(self._numbers)}")
 
-    def reference(self, version: str, *, pgtap: bool = False) -> str:
+    def reference(self, version: str, *, pgtap: bool = False, hooked: bool = False) -> str:
         """Return the name of a fresh database with the reference target, enabled."""
-        template = "reference_pgtap" if pgtap else "reference"
+        template = "_".join(["reference", *["pgtap"] * pgtap, *["hooked"] * hooked])
         if self._is_new(version, template):
             cluster = self.cluster(version)
             cluster.create_database(template)
@@ -75,7 +71,12 @@ class Fleet:
                 if pgtap:
                     conn.execute("SET LOCAL session_replication_role = replica")
                     conn.execute("CREATE SCHEMA tap; CREATE EXTENSION pgtap SCHEMA tap")
-        return self._clone(version, template)
+            if hooked:
+                with cluster.connect(template, autocommit=True) as conn:
+                    extension.enable(conn)
+                with cluster.connect(template) as conn:
+                    conn.execute("SELECT pggit_chaos.install_hooks()")
+        return self.clone(version, template)
 
     def real(self, version: str, source: Path) -> str:
         """Return the name of a fresh database with the pgGit of a checkout, enabled."""
@@ -86,22 +87,30 @@ class Fleet:
             pggit_source.install(cluster.dsn(template), source)
             with cluster.connect(template) as conn:
                 extension.install(conn)
-        return self._clone(version, template)
+        return self.clone(version, template)
+
+    def clone(self, version: str, template: str) -> str:
+        """Return the name of a fresh copy of a database that came from here, enabled."""
+        server = self._server(version)
+        name = server.clone(template, next(self._numbers))
+        server.prepare(template, next(self._numbers))
+        return name
 
     def drop(self, version: str, databases: Iterable[str]) -> None:
         """Drop databases that came from here."""
         for database in databases:
-            self.cluster(version).drop_database(database)
+            self._server(version).drop(database)
+
+    def _server(self, version: str) -> ThrowawayServer:
+        if version not in self._servers:
+            cluster = Cluster(
+                programs=self.programs(version), settings=SETTINGS, extensions=[PGTAP]
+            )
+            self._servers[version] = ThrowawayServer(cluster.__enter__())
+            self._stack.callback(self._servers[version].close)
+        return self._servers[version]
 
     def _is_new(self, version: str, template: str) -> bool:
         known = (version, template) in self._templates
         self._templates.add((version, template))
         return not known
-
-    def _clone(self, version: str, template: str, *, enable: bool = True) -> str:
-        cluster = self.cluster(version)
-        name = cluster.create_database(f"test_{next(self._numbers)}", template=template)
-        if enable:
-            with cluster.connect(name) as conn:
-                extension.enable(conn)
-        return name

@@ -67,8 +67,10 @@ class Provision:
 
     def _server(self) -> Server:
         if self.server is None:
-            kind = ThrowawayServer if self.options.dsn is None else NamedServer
-            self.server = kind(self.options)
+            if self.options.dsn is None:
+                self.server = ThrowawayServer(servers.open_cluster(self.options))
+            else:
+                self.server = NamedServer(self.options)
         return self.server
 
     def _template(self, kind: Kind) -> str:

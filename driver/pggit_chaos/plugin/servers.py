@@ -73,10 +73,10 @@ class Server(Protocol):
 
 
 class ThrowawayServer:
-    """A server of this session's own."""
+    """A server of this session's own, which ends with this."""
 
-    def __init__(self, options: Options) -> None:
-        self.cluster = open_cluster(options)
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
         self._housekeeper = Housekeeper(self.cluster)
         self._admin: psycopg.Connection[Any] | None = None
 
