@@ -75,6 +75,15 @@ DECLARE
     v_severities CONSTANT text[] := ARRAY['info', 'warning', 'error'];
     v_check      record;
     v_chosen     CONSTANT text[] := COALESCE(checks, @extschema@._applying_checks());
+    -- To plan this with each check is a part of the time that there are few rows to check.
+    v_but_for    CONSTANT text :=
+        CASE WHEN with_accepted OR NOT EXISTS (SELECT FROM @extschema@._accepted_finding)
+             THEN ''
+             ELSE ' WHERE NOT EXISTS (SELECT'
+                  '                     FROM @extschema@._accepted_finding AS a'
+                  '                    WHERE (a.check_id, a.row_identity)'
+                  '                        = ($1, f.row_identity))'
+        END;
 BEGIN
     FOR v_check IN
         SELECT c.*, r.check_id IS NOT NULL AS repairable
@@ -88,13 +97,11 @@ BEGIN
         RETURN QUERY EXECUTE format(
             'SELECT $1, $2, $3, f.row_identity, f.message, $4, $5'
             '  FROM (%s) AS f(row_identity, message)'
-            ' WHERE $6 OR NOT EXISTS (SELECT'
-            '                           FROM @extschema@._accepted_finding AS a'
-            '                          WHERE (a.check_id, a.row_identity)'
-            '                              = ($1, f.row_identity))'
-            ' ORDER BY f.row_identity COLLATE "C", f.message COLLATE "C"', v_check.query)
+            '%s'
+            ' ORDER BY f.row_identity COLLATE "C", f.message COLLATE "C"',
+            v_check.query, v_but_for)
             USING v_check.check_id, v_check.severity, v_check.relation, v_check.action,
-                  v_check.repairable, with_accepted;
+                  v_check.repairable;
     END LOOP;
 END;
 $function$;
