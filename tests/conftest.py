@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _FLEET = pytest.StashKey[Fleet]()
 
-# What is tested here meets the server through SQL that every version has.
+# Folders of which each test meets the server through SQL that every version has.
 ENDS_WILL_DO = {"benchmarks", "driver", "engine", "reference", "sqlalchemy"}
 
 
@@ -56,9 +56,13 @@ def _versions(config: pytest.Config) -> list[str]:
 
 
 def _versions_for(metafunc: pytest.Metafunc) -> list[str]:
-    """Leave out the versions between the oldest and the newest where those two will do."""
+    """Leave out the versions that a test can do without."""
     versions = _versions(metafunc.config)
-    if versions == list(VERSIONS) and ENDS_WILL_DO & set(metafunc.definition.path.parts):
+    test = metafunc.definition
+    if test.get_closest_marker("one_version"):
+        return versions[-1:]
+    ends_will_do = test.get_closest_marker("ends_will_do") or ENDS_WILL_DO & set(test.path.parts)
+    if versions == list(VERSIONS) and ends_will_do:
         return [versions[0], versions[-1]]
     return versions
 
@@ -66,8 +70,6 @@ def _versions_for(metafunc: pytest.Metafunc) -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server_version" in metafunc.fixturenames:
         versions = _versions_for(metafunc)
-        if metafunc.definition.get_closest_marker("one_version"):
-            versions = versions[-1:]
         ids = [f"pg{version}" for version in versions]
         metafunc.parametrize("server_version", versions, ids=ids, scope="session", indirect=True)
     if "checkout" in metafunc.fixturenames:

@@ -30,13 +30,13 @@ RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 1 / 0; END $$;
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def psql() -> Path:
     found = [each.program("psql") for each in binaries.available()]
     return next(path for path in found if path is not None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout of a pgGit that has three bugs."""
     directory = tmp_path_factory.mktemp("pgGit")
@@ -47,7 +47,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hunted(
     source: Path, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dict[str, Any], Path, int]:

@@ -7,6 +7,8 @@ import pytest
 
 from catalogue import restored
 
+pytestmark = pytest.mark.ends_will_do
+
 CHECK = "commit_time_order"
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from catalogue import restored
 
+pytestmark = pytest.mark.ends_will_do
+
 KINDS = sorted(
     path.stem for path in (Path(__file__).parents[2] / "sql/50_corruption/kinds").glob("*.sql")
 )

@@ -21,6 +21,8 @@ from pggit_chaos.cluster import Cluster
 from pggit_chaos.target import Target
 from servers.fleet import Fleet
 
+pytestmark = pytest.mark.ends_will_do
+
 PATIENCE = 60.0
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 PRESENT = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'present'"

@@ -6,6 +6,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+pytestmark = pytest.mark.ends_will_do
+
 CHANGING = [
     "SELECT pggit_chaos.install_hooks()",
     "SELECT pggit_chaos.arm('*')",

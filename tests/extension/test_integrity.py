@@ -9,6 +9,8 @@ import pytest
 
 from catalogue import restored
 
+pytestmark = pytest.mark.ends_will_do
+
 CHECKS = sorted(
     path.stem for path in (Path(__file__).parents[2] / "sql/60_integrity/checks").glob("*.sql")
 )

@@ -10,6 +10,8 @@ from extension.test_integrity import MORE_TABLES
 from pggit_chaos import inspection
 from pggit_chaos.target import Target
 
+pytestmark = pytest.mark.ends_will_do
+
 COMPARING = {
     "commit_gone",
     "commit_rewritten",

@@ -10,6 +10,8 @@ import pytest
 
 from extension.test_integrity import DAMAGE, MORE_TABLES
 
+pytestmark = pytest.mark.ends_will_do
+
 CHECKS = Path(__file__).parents[2] / "sql/60_integrity/checks"
 REPAIRABLE = sorted(
     path.stem for path in CHECKS.glob("*.sql") if "@extschema@._repair" in path.read_text()
