@@ -161,15 +161,17 @@ def _counts(runs: Mapping[str, Iterable[Entry]]) -> Iterator[str]:
 
 def _causes(runs: Mapping[str, Iterable[Entry]], theirs: frozenset[str]) -> list[Cause]:
     causes: dict[tuple[str, str], Cause] = {}
+    words = _cases(entry.nodeid for entries in runs.values() for entry in entries)
     for release, entries in runs.items():
         for entry in entries:
             if not entry.failed:
                 continue
             message = _without(theirs, _said(entry.message or "it ended the run"))
             category = next((each for each in KINDS if each in entry.markers), KINDS[-1])
-            key = (category, _without_accidents(message, entry.nodeid))
+            test = entry.nodeid.partition("[")[0]
+            key = (category, _without_accidents(message, words[test]))
             cause = causes.setdefault(key, Cause(message=message, category=category))
-            cause.cases.setdefault(entry.nodeid.partition("[")[0], set()).add(entry.nodeid)
+            cause.cases.setdefault(test, set()).add(entry.nodeid)
             if release not in cause.releases:
                 cause.releases.append(release)
     return sorted(causes.values(), key=lambda cause: next(iter(cause.cases)))
@@ -190,13 +192,21 @@ def _without(theirs: frozenset[str], message: str) -> str:
     return message[: min(places)].rstrip(" :('\"") + ": …" if places else message
 
 
-def _without_accidents(message: str, nodeid: str) -> str:
-    case = nodeid.partition("[")[2].removesuffix("]")
-    for part in sorted(filter(None, {case, *case.split("-")}), key=len, reverse=True):
-        if len(part) > 1:
-            message = message.replace(part, "<case>")
-    for pattern, word in _ACCIDENTS:
-        message = pattern.sub(word, message)
+def _cases(nodeids: Iterable[str]) -> dict[str, set[str]]:
+    """Return what tells the cases of each test apart: a case may be a word of every message."""
+    words: dict[str, set[str]] = {}
+    for test, _, case in (nodeid.partition("[") for nodeid in nodeids):
+        case = case.removesuffix("]")
+        words.setdefault(test, set()).update({case, *case.split("-")})
+    return words
+
+
+def _without_accidents(message: str, words: Iterable[str]) -> str:
+    for word in sorted(words, key=len, reverse=True):
+        if len(word) > 1:
+            message = message.replace(word, "<case>")
+    for pattern, kind in _ACCIDENTS:
+        message = pattern.sub(kind, message)
     return message
 
 
