@@ -105,7 +105,8 @@ AS $function$
                             '(?:set_config|current_setting)\s*\(\s*''(pggit\w*\.\w+)''', 'gi')
                             AS m(match)
                   WHERE n.nspname = ANY (@extschema@._pggit_schemas())
-                    AND p.prosrc ~ 'set_config|current_setting');
+                    -- Words are found much faster than a pattern.
+                    AND (p.prosrc LIKE '%set\_config%' OR p.prosrc LIKE '%current\_setting%'));
 $function$;
 COMMENT ON FUNCTION @extschema@._pggit_settings() IS
     'Names the custom settings that the functions of pgGit read or write, as a picture names them.';
