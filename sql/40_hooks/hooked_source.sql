@@ -30,49 +30,75 @@ COMMENT ON FUNCTION @extschema@._hooked_source(text, text, boolean) IS
 
 CREATE FUNCTION @extschema@._unhooked_source(source text)
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    -- A search for a pattern costs a hundred times as much as one for a word, and this is
-    -- asked about every function of pgGit's.
-    SELECT CASE WHEN h.prefix IS NULL OR h.suffix IS NULL THEN source
-           ELSE left(source, h.position - 1)
-                || substr(source, h.position + length(h.prefix),
-                          length(source) - length(h.suffix) - length(h.prefix) - h.position + 1)
-           END
-      FROM (SELECT p.position,
-                   substring(substr(source, p.position)
-                             FROM '^/\*pggit_chaos\*/BEGIN IF @extschema@\.hit'
-                                  '\( ?E?''(?:[^'']|'''')*''\) THEN END IF; ') AS prefix,
-                   substring(right(source, 20) FROM '\n/\*pggit_chaos\*/;?END$') AS suffix
-              FROM (SELECT strpos(source, '/*pggit_chaos*/BEGIN IF @extschema@.hit('))
-                       AS p(position)) AS h;
+DECLARE
+    v_hook     text := @extschema@._hook_in(source);
+    v_end      text;
+    v_position integer;
+BEGIN
+    IF v_hook IS NULL THEN
+        RETURN source;
+    END IF;
+    v_end := substring(right(source, 20) FROM '\n/\*pggit_chaos\*/;?END$');
+    IF v_end IS NULL THEN
+        RETURN source;
+    END IF;
+    v_position := strpos(source, v_hook);
+    RETURN left(source, v_position - 1)
+           || substr(source, v_position + length(v_hook),
+                     length(source) - length(v_end) - length(v_hook) - v_position + 1);
+END;
 $function$;
 COMMENT ON FUNCTION @extschema@._unhooked_source(text) IS
     'Returns the original body of a hooked function, and any other body as it is.';
 
 --
--- _hooked_failpoint(source)
+-- _hook_in(source), _hooked_failpoint(source)
 --
--- The failpoint that a hooked body passes; NULL for a body that is not hooked.
+-- The hook in a hooked body, and the failpoint that it passes; NULL for a body
+-- that is not hooked.  In PL/pgSQL, because they are asked about every function of
+-- pgGit's, and PostgreSQL would set a SQL function up anew for each.
 --
-CREATE FUNCTION @extschema@._hooked_failpoint(source text)
+CREATE FUNCTION @extschema@._hook_in(source text)
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 IMMUTABLE
 PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT CASE WHEN m.literal LIKE '%\\\\%' THEN replace(m.name, '\\', '\') ELSE m.name END
-      FROM (SELECT l.literal, replace(substring(l.literal FROM '''(.*)'''), '''''', '''') AS name
-              FROM (SELECT substring(
-                               substr(source,
-                                      strpos(source, '/*pggit_chaos*/BEGIN IF @extschema@.hit('))
-                               FROM '^/\*pggit_chaos\*/BEGIN IF @extschema@\.hit'
-                                    '\(( ?E?''(?:[^'']|'''')*'')\) THEN END IF; ')) AS l(literal)
-           ) AS m;
+DECLARE
+    v_pattern  CONSTANT text := '^/\*pggit_chaos\*/BEGIN IF @extschema@\.hit'
+                                '\( ?E?''(?:[^'']|'''')*''\) THEN END IF; ';
+    v_position CONSTANT integer := strpos(source, '/*pggit_chaos*/BEGIN IF @extschema@.hit(');
+BEGIN
+    IF v_position = 0 THEN
+        RETURN NULL;
+    END IF;
+    -- To look for a pattern PostgreSQL converts all of the text; the name is rarely long.
+    RETURN COALESCE(substring(substr(source, v_position, 500) FROM v_pattern),
+                    substring(substr(source, v_position) FROM v_pattern));
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._hook_in(text) IS
+    'Returns the hook in a body, or NULL where the body is not hooked.';
+
+CREATE FUNCTION @extschema@._hooked_failpoint(source text)
+RETURNS text
+LANGUAGE plpgsql
+IMMUTABLE
+PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_literal text := substring(@extschema@._hook_in(source) FROM '\.hit\((.*)\) THEN END IF; $');
+    v_name    text := replace(substring(v_literal FROM '''(.*)'''), '''''', '''');
+BEGIN
+    RETURN CASE WHEN v_literal LIKE '%\\\\%' THEN replace(v_name, '\\', '\') ELSE v_name END;
+END;
 $function$;
 COMMENT ON FUNCTION @extschema@._hooked_failpoint(text) IS
     'Names the failpoint in a hooked body, or NULL where the body is not hooked.';

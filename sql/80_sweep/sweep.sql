@@ -279,12 +279,14 @@ COMMENT ON FUNCTION @extschema@._aim(bigint, text, bigint, text, jsonb) IS
 
 CREATE FUNCTION @extschema@._recount(fault_id bigint)
 RETURNS void
-LANGUAGE sql
+LANGUAGE plpgsql
 VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
-    SELECT setval(@extschema@._counter((fault_id % 64)::integer, 'hits'), 0, true),
-           setval(@extschema@._counter((fault_id % 64)::integer, 'fired'), 0, true);
+BEGIN
+    PERFORM setval(@extschema@._counter((fault_id % 64)::integer, 'hits'), 0, true),
+            setval(@extschema@._counter((fault_id % 64)::integer, 'fired'), 0, true);
+END;
 $function$;
 COMMENT ON FUNCTION @extschema@._recount(bigint) IS
     'Sets the counters of a fault back to zero.';
@@ -293,9 +295,6 @@ CREATE FUNCTION @extschema@._has_fired(fault_id bigint)
 RETURNS boolean
 LANGUAGE sql
 VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT pg_sequence_last_value(@extschema@._counter((fault_id % 64)::integer, 'fired')) > 0;
-$function$;
+RETURN pg_sequence_last_value(@extschema@._counter((fault_id % 64)::integer, 'fired')) > 0;
 COMMENT ON FUNCTION @extschema@._has_fired(bigint) IS
     'Answers whether a fault has done anything since its counters were zero.';
