@@ -35,17 +35,11 @@ WITH wanted AS MATERIALIZED (
            ('calculate_schema_hash', 'text', '{commit_changes,delete_branch_simple}')
            ) AS w(name, arguments, comes_with)),
 present AS MATERIALIZED (
-    SELECT p.proname,
-           COALESCE(string_agg(CASE WHEN s.nspname = 'pg_catalog' THEN format_type(t.oid, NULL)
-                                    ELSE s.nspname || '.' || t.typname END,
-                               ',' ORDER BY a.position), '') AS arguments
+    -- Types that are not PostgreSQL's are printed with their schema: it is not on the path.
+    SELECT p.proname, replace(oidvectortypes(p.proargtypes), ', ', ',') AS arguments
       FROM pg_catalog.pg_proc AS p
-      LEFT JOIN LATERAL unnest(p.proargtypes::oid[]) WITH ORDINALITY AS a(type, position) ON true
-      LEFT JOIN pg_catalog.pg_type AS t ON t.oid = a.type
-      LEFT JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace
      WHERE p.pronamespace = to_regnamespace('pggit')
-       AND p.proname IN (SELECT w.name FROM wanted AS w)
-     GROUP BY p.oid, p.proname)
+       AND p.proname IN (SELECT w.name FROM wanted AS w))
 SELECT format('function=pggit.%s(%s)', w.name, w.arguments),
        format('there is no function "pggit.%s(%s)"', w.name, w.arguments)
   FROM wanted AS w

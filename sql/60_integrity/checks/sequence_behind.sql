@@ -14,15 +14,18 @@ VALUES (
     'Set the sequence to the highest value in use with setval().',
 $query$
 WITH s AS MATERIALIZED (
-    SELECT d.objid::regclass AS sequence, d.refobjid::regclass AS relation, a.attname
+    SELECT d.objid::regclass AS sequence, d.refobjid::regclass AS relation,
+           -- In a join all columns of all relations would be read.
+           (SELECT a.attname
+              FROM pg_catalog.pg_attribute AS a
+             WHERE a.attrelid = d.refobjid AND a.attnum = d.refobjsubid) AS attname
       FROM pg_catalog.pg_sequence AS q
       JOIN pg_catalog.pg_depend AS d
         ON d.objid = q.seqrelid
        AND d.classid = 'pg_catalog.pg_class'::regclass
        AND d.refclassid = 'pg_catalog.pg_class'::regclass
        AND d.deptype IN ('a', 'i')
-      JOIN pg_catalog.pg_attribute AS a
-        ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+       AND d.refobjsubid > 0
       JOIN pg_catalog.pg_class AS r ON r.oid = d.refobjid
       JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
      WHERE n.nspname ~ '^pggit(_|$)'
