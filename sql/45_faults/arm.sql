@@ -193,6 +193,9 @@ DECLARE
     v_found   text[];
 BEGIN
     PERFORM @extschema@._require_hooks();
+    IF failpoint = '*' THEN  -- where there are hooks there are failpoints
+        RETURN failpoint;
+    END IF;
     v_all := ARRAY(SELECT f.failpoint FROM @extschema@._failpoints() AS f);
     v_found := ARRAY(
         SELECT f.name

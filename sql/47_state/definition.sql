@@ -1,12 +1,12 @@
 --
--- _definitions(schemas)
+-- _definitions(schemas, with_functions)
 --
 -- What the catalogue holds of the given schemas, one row an object, in words
--- that no OID is part of.  Hooks are left out and hooked bodies are read as
+-- that no OID is part of; functions, most of the text, can be left out.  Hooks are left out and hooked bodies are read as
 -- their originals: the observer is not part of what it observes.  Writes:
 -- nothing.
 --
-CREATE FUNCTION @extschema@._definitions(schemas name[])
+CREATE FUNCTION @extschema@._definitions(schemas name[], with_functions boolean DEFAULT true)
 RETURNS TABLE (kind text, object text, definition text)
 LANGUAGE sql
 STABLE
@@ -100,6 +100,7 @@ AS $function$
       FROM pg_catalog.pg_proc AS p
       JOIN namespace AS n ON n.oid = p.pronamespace
       JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+     WHERE with_functions
     UNION ALL
     SELECT 'type', format('%I.%I', n.nspname, t.typname),
            concat_ws(' ', t.typtype, t.typowner::regrole, t.typacl, t.typnotnull, t.typdefault,
@@ -123,5 +124,5 @@ AS $function$
       JOIN pg_catalog.pg_proc AS p ON p.oid = e.evtfoid
      WHERE p.pronamespace <> '@extschema@'::regnamespace;
 $function$;
-COMMENT ON FUNCTION @extschema@._definitions(name[]) IS
+COMMENT ON FUNCTION @extschema@._definitions(name[], boolean) IS
     'Lists what the catalogue defines in the given schemas, without OIDs and without hooks.';

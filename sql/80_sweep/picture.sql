@@ -2,10 +2,10 @@
 -- What a statement did, as it is compared between runs.
 --
 -- A picture is a JSON object of aspects: one entry a column of each watched
--- table, one for the number of its rows, one for the definitions in the
--- catalogue, one a setting of pgGit's, one for the answer.  Each entry is an array of three digests of the
--- same thing, ever more forgiving: as it is; with every run of hexadecimal
--- digits masked; whether it is null.  Two undisturbed runs tell which of the
+-- table, one for the number of its rows, one each for the functions and the other
+-- definitions in the catalogue, one a setting of pgGit's, one for the answer.  Each entry
+-- is an array of three digests of the same thing, ever more forgiving: as it is; with every
+-- run of hexadecimal digits masked; whether it is null.  Two undisturbed runs tell which of the
 -- three is reproducible (clock_timestamp(), random UUIDs and OIDs are not).
 --
 -- _picture(relations), _aspects(value), _column_aspects(relation)
@@ -21,12 +21,14 @@ DECLARE
     v_relation text;
 BEGIN
     FOR v_relation IN SELECT DISTINCT r.name FROM unnest(relations) AS r(name) LOOP
-        IF v_relation = 'definitions' THEN
+        IF v_relation IN ('definitions', 'functions') THEN
             v_picture := v_picture || (
-                SELECT jsonb_build_object('definitions', @extschema@._aspects(
+                SELECT jsonb_build_object(v_relation, @extschema@._aspects(
                            string_agg(concat_ws(' ', d.kind, d.object, d.definition), E'\n'
                                       ORDER BY d.kind, d.object, d.definition)))
-                  FROM @extschema@._definitions(@extschema@._world_schemas()) AS d);
+                  FROM @extschema@._definitions(@extschema@._world_schemas(),
+                                                v_relation = 'functions') AS d
+                 WHERE (d.kind = 'function') = (v_relation = 'functions'));
         ELSIF v_relation LIKE 'setting %' THEN
             v_picture := v_picture || jsonb_build_object(v_relation, @extschema@._aspects(
                 current_setting(substr(v_relation, length('setting ') + 1), true)));
@@ -135,7 +137,8 @@ COMMENT ON FUNCTION @extschema@._world_schemas() IS
 --
 -- PostgreSQL counts the tuples that a transaction writes, relation by relation,
 -- catalogues too.  What moved between two looks was touched; the rest need not
--- be read.  A write to a catalogue shows as "definitions".
+-- be read.  A write to a catalogue shows as "definitions", one to pg_proc as
+-- "functions": their bodies are most of the text, and few statements touch them.
 --
 CREATE FUNCTION @extschema@._activity()
 RETURNS jsonb
@@ -144,8 +147,9 @@ VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $function$
     SELECT jsonb_object_agg(a.name, a.written)
-      FROM (SELECT CASE n.nspname WHEN 'pg_catalog' THEN 'definitions'
-                                  ELSE format('%I.%I', n.nspname, c.relname) END AS name,
+      FROM (SELECT CASE WHEN c.oid = 'pg_catalog.pg_proc'::regclass THEN 'functions'
+                        WHEN n.nspname = 'pg_catalog' THEN 'definitions'
+                        ELSE format('%I.%I', n.nspname, c.relname) END AS name,
                    concat_ws(' ', sum(pg_stat_get_xact_tuples_inserted(c.oid)),
                              sum(pg_stat_get_xact_tuples_updated(c.oid)),
                              sum(pg_stat_get_xact_tuples_deleted(c.oid)),

@@ -152,8 +152,8 @@ COMMENT ON FUNCTION @extschema@._points(boolean) IS
 --
 -- _undisturbed(statement, path, session)
 --
--- What the statement does when nothing goes wrong: the pictures before and
--- after, what is watched, and how well two runs agree.  The second of them keeps
+-- What the statement does when nothing goes wrong: the picture after it, what is
+-- watched, and how well two runs agree.  The second of them keeps
 -- the journal, and so tells which failpoints it passes; the fault that does that
 -- stays armed, to be aimed at them: arming one for each would cost more than the
 -- runs.
@@ -179,7 +179,6 @@ BEGIN
     RETURN jsonb_build_object(
         'fault_id', v_fault_id,
         'watched', v_watched,
-        'before', @extschema@._picture(v_watched),
         'after', v_second -> 'picture',
         'tolerance', @extschema@._reproducible(v_first -> 'picture', v_second -> 'picture'));
 END;
@@ -220,6 +219,7 @@ DECLARE
     v_watched  text[];
     v_fired    boolean;
     v_run      jsonb;
+    v_before   jsonb := '{}';
     v_news     jsonb := '{}';
     v_leaks    text[];
 BEGIN
@@ -228,6 +228,8 @@ BEGIN
         v_watched := ARRAY(SELECT jsonb_array_elements_text(plain -> 'watched'));
         PERFORM @extschema@._recount(v_fault_id);
         v_run := @extschema@._rerun(statement, path, v_watched, session);
+        -- All is taken back again: the state is what it was before.
+        v_before := @extschema@._picture(v_watched);
         -- The fault may have sent pgGit to tables that nobody watched before: they
         -- are now what they were, and an undisturbed run leaves them so.
         v_news := @extschema@._picture(ARRAY(
@@ -238,7 +240,7 @@ BEGIN
     v_leaks := @extschema@._leaks(session);
     seen_sqlstate := v_run ->> 'sqlstate';
     SELECT j.outcome, j.detail INTO outcome, detail
-      FROM @extschema@._judge(v_run, v_fired, sqlstate, (plain -> 'before') || v_news,
+      FROM @extschema@._judge(v_run, v_fired, sqlstate, v_before || v_news,
                               (plain -> 'after') || v_news, plain -> 'tolerance', v_leaks) AS j;
     PERFORM @extschema@._release_locks(session) WHERE cardinality(v_leaks) > 0;
 END;
