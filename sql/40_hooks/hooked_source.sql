@@ -36,18 +36,13 @@ PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    v_hook     text := @extschema@._hook_in(source);
-    v_end      text;
-    v_position integer;
+    v_hook     CONSTANT text := @extschema@._hook_in(source);
+    v_end      CONSTANT text := substring(right(source, 20) FROM '\n/\*pggit_chaos\*/;?END$');
+    v_position CONSTANT integer := strpos(source, v_hook);
 BEGIN
-    IF v_hook IS NULL THEN
+    IF v_hook IS NULL OR v_end IS NULL THEN
         RETURN source;
     END IF;
-    v_end := substring(right(source, 20) FROM '\n/\*pggit_chaos\*/;?END$');
-    IF v_end IS NULL THEN
-        RETURN source;
-    END IF;
-    v_position := strpos(source, v_hook);
     RETURN left(source, v_position - 1)
            || substr(source, v_position + length(v_hook),
                      length(source) - length(v_end) - length(v_hook) - v_position + 1);

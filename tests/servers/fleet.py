@@ -10,6 +10,7 @@ from pathlib import Path
 from pggit_chaos import binaries, extension, pggit_source, reference
 from pggit_chaos.binaries import Binaries
 from pggit_chaos.cluster import Cluster
+from pggit_chaos.plugin.provision import put_in_hooks
 from pggit_chaos.plugin.servers import ThrowawayServer
 
 ROOT = Path(__file__).parents[2]
@@ -72,10 +73,7 @@ class Fleet:
                     conn.execute("SET LOCAL session_replication_role = replica")
                     conn.execute("CREATE SCHEMA tap; CREATE EXTENSION pgtap SCHEMA tap")
             if hooked:
-                with cluster.connect(template, autocommit=True) as conn:
-                    extension.enable(conn)
-                with cluster.connect(template) as conn:
-                    conn.execute("SELECT pggit_chaos.install_hooks()")
+                put_in_hooks(cluster.dsn(template))
         return self.clone(version, template)
 
     def real(self, version: str, source: Path) -> str:
