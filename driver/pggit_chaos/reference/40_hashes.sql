@@ -8,10 +8,7 @@ RETURNS text
 LANGUAGE sql
 IMMUTABLE
 STRICT
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT encode(sha256(convert_to(content, 'UTF8')), 'hex');
-$function$;
+RETURN encode(sha256(convert_to(content, 'UTF8')), 'hex');
 
 CREATE FUNCTION pggit._columns(relation oid)
 RETURNS TABLE (name text, definition jsonb)

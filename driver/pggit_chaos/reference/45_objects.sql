@@ -8,18 +8,15 @@ CREATE FUNCTION pggit._object_type(catalog_type text)
 RETURNS pggit.object_type
 LANGUAGE sql
 IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT CASE catalog_type
-           WHEN 'table' THEN 'TABLE'
-           WHEN 'foreign table' THEN 'TABLE'
-           WHEN 'view' THEN 'VIEW'
-           WHEN 'materialized view' THEN 'MATERIALIZED_VIEW'
-           WHEN 'index' THEN 'INDEX'
-           WHEN 'function' THEN 'FUNCTION'
-           WHEN 'procedure' THEN 'PROCEDURE'
-           END::pggit.object_type;
-$function$;
+RETURN CASE catalog_type
+       WHEN 'table' THEN 'TABLE'::pggit.object_type
+       WHEN 'foreign table' THEN 'TABLE'::pggit.object_type
+       WHEN 'view' THEN 'VIEW'::pggit.object_type
+       WHEN 'materialized view' THEN 'MATERIALIZED_VIEW'::pggit.object_type
+       WHEN 'index' THEN 'INDEX'::pggit.object_type
+       WHEN 'function' THEN 'FUNCTION'::pggit.object_type
+       WHEN 'procedure' THEN 'PROCEDURE'::pggit.object_type
+       END;
 
 CREATE FUNCTION pggit._object_name(catalog_type text, names text[], arguments text[])
 RETURNS text
@@ -43,10 +40,7 @@ CREATE FUNCTION pggit._is_versioned(schema_name text)
 RETURNS boolean
 LANGUAGE sql
 IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $function$
-    SELECT schema_name !~ '^(pg_|pggit$|pggit_)' AND schema_name <> 'information_schema';
-$function$;
+RETURN schema_name !~ '^(pg_|pggit$|pggit_)' AND schema_name <> 'information_schema';
 
 -- No row: not an object that is versioned.
 CREATE FUNCTION pggit._identity(classid oid, objid oid)
@@ -54,14 +48,13 @@ RETURNS TABLE (object_type pggit.object_type, schema_name text, object_name text
 LANGUAGE sql
 STABLE
 ROWS 1
-SET search_path = pg_catalog, pg_temp
-AS $function$
+BEGIN ATOMIC
     SELECT pggit._object_type(i.type), i.object_names[1],
            pggit._object_name(i.type, i.object_names, i.object_args)
       FROM pg_identify_object_as_address(classid, objid, 0) AS i
      WHERE pggit._object_type(i.type) IS NOT NULL
        AND pggit._is_versioned(i.object_names[1]);
-$function$;
+END;
 
 CREATE FUNCTION pggit._find(object_type pggit.object_type, schema_name text, object_name text)
 RETURNS TABLE (classid oid, objid oid)

@@ -11,8 +11,7 @@ RETURNS TABLE (dependent_classid oid, dependent_objid oid)
 LANGUAGE sql
 STABLE
 ROWS 10
-SET search_path = pg_catalog, pg_temp
-AS $function$
+BEGIN ATOMIC
     WITH dependent AS (
         SELECT d.classid, d.objid
           FROM pg_depend AS d
@@ -38,7 +37,7 @@ AS $function$
            CASE c.conrelid WHEN 0 THEN c.contypid ELSE c.conrelid END
       FROM dependent AS d
       JOIN pg_constraint AS c ON d.classid = 'pg_constraint'::regclass AND c.oid = d.objid;
-$function$;
+END;
 
 -- The partitions and children that a table has according to its record: one
 -- that was just detached no longer depends on it.
@@ -67,8 +66,7 @@ RETURNS SETOF pggit._touched_object
 LANGUAGE sql
 STABLE
 ROWS 10
-SET search_path = pg_catalog, pg_temp
-AS $function$
+BEGIN ATOMIC
     WITH RECURSIVE command AS MATERIALIZED (
         SELECT c.classid, c.objid, bool_or(c.command_tag !~ '^ALTER') AS created
           FROM pg_event_trigger_ddl_commands() AS c
@@ -87,7 +85,10 @@ AS $function$
                 UNION ALL
                SELECT t.classid, c.oid
                  FROM pggit._recorded_children(t.objid, pggit._current_branch_name()) AS c(oid)
-                WHERE t.classid = 'pg_class'::regclass) AS n(classid, objid))
+                WHERE t.classid = 'pg_class'::regclass
+                  AND EXISTS (SELECT FROM pg_class AS p
+                               WHERE p.oid = t.objid AND p.relkind IN ('r', 'p', 'f'))
+               ) AS n(classid, objid))
     SELECT t.classid, t.objid, c.objid IS NOT NULL, COALESCE(c.created, false)
       FROM touched AS t
       LEFT JOIN command AS c USING (classid, objid)
@@ -97,4 +98,4 @@ AS $function$
                         WHERE (d.classid, d.objid) = (t.classid, t.objid) AND d.deptype = 'e')
      -- A table before its indexes.
      ORDER BY i.object_type, t.objid;
-$function$;
+END;
