@@ -62,13 +62,15 @@ AS $function$
 DECLARE
     v_left bigint[];    -- of each count; NULL: without end
     v_step jsonb;
-    v_hit  bigint;
+    v_hit  bigint := 0;
     v_i    integer;
 BEGIN
     SELECT array_agg((p.step ->> 'count')::bigint ORDER BY p.i) INTO v_left
       FROM jsonb_array_elements(program) WITH ORDINALITY AS p(step, i);
-    -- The hits before this one decide how much of each count is left.
-    FOR v_hit IN 1 .. nth LOOP
+    -- The hits before this one decide how much of each count is left.  Where none has
+    -- anything left they decide nothing, and a fault may have been hit a million times.
+    WHILE v_hit < nth LOOP
+        v_hit := CASE WHEN 0 < ANY (v_left) THEN v_hit + 1 ELSE nth END;
         step := NULL;
         FOR v_i IN 1 .. cardinality(v_left) LOOP
             v_step := program -> (v_i - 1);
@@ -94,7 +96,7 @@ BEGIN
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._step_drawn(jsonb, bigint, text, bigint) IS
-    'As _step_at, for a program with probabilities: plays the hits up to the nth.';
+    'As _step_at, for a program with probabilities: plays the hits as far as counts need it.';
 
 --
 -- _draw(seed, failpoint, nth, step)

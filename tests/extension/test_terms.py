@@ -83,6 +83,13 @@ def test_a_probability_strikes_about_as_often_as_it_says(conn):
     assert 520 < struck < 680
 
 
+@pytest.mark.parametrize("term", ["30%error", "50%3*error->off", "2*off->30%error"])
+def test_a_probability_costs_no_more_after_many_hits(conn, term):
+    # To play a million million hits would take months.
+    conn.execute("SET statement_timeout = '60s'")
+    completed_after(conn, term, 10**12)
+
+
 def test_a_count_behind_a_probability_counts_strikes_not_hits(conn):
     played = steps(conn, "50%3*error->off", 60)
     assert played.count("error") == 3
