@@ -46,13 +46,8 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] %e ",
 }
 
-_ENVIRONMENT = {
-    "LC_ALL": "C",
-    "TZ": "UTC",
-    # Sessions here are short, and a tenth of what one costs is the kernel giving it
-    # memory page by page.  Where malloc knows no huge pages this says nothing.
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-}
+# Huge pages: a tenth of what a short session costs is memory that it gets page by page.
+_ENVIRONMENT = {"LC_ALL": "C", "TZ": "UTC", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 class Cluster:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pkgutil
 import signal
@@ -255,15 +254,6 @@ def test_doctor_goes_through_pggit_function_by_function(dsn: str) -> None:
     assert states["pggit.commit_changes(text,text,text)"] == "present"
     assert states["pggit.merge(text,text,text)"] == "missing"
     assert states["opt-in"] == "enabled"
-
-
-def test_demo_ends_in_two_tables(bindir: Path) -> None:
-    done = run("demo", "--pg-bindir", bindir, "--format", "json")
-    tables = json.loads(done.stdout)
-    assert done.returncode == CLEAN, done.stdout
-    assert list(tables) == ["version", "program", "target", "drills", "sweeps"]
-    assert all(row["detected"] and row["healed"] for row in tables["drills"])
-    assert all(row["surfaced"] for row in tables["sweeps"])
 
 
 @pytest.mark.parametrize("format_name", ["table", "json", "junit", "markdown"])

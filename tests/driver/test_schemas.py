@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from command_line import run
+from command_line import CLEAN, run
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.target import Target
 from servers.fleet import ROOT, Fleet
@@ -82,8 +82,14 @@ def test_a_row_that_lacks_a_column_is_refused(dsn: str) -> None:
         _validator("output.schema.json").validate(document)
 
 
-def test_the_throwaway_demo_is_as_its_schema_says(fleet: Fleet, server_version: str) -> None:
+def test_the_demo_fails_in_nothing_and_is_as_its_schema_says(
+    fleet: Fleet, server_version: str
+) -> None:
     bindir = fleet.programs(server_version).bindir
-    document = json.loads(run("demo", "--pg-bindir", bindir, "--format", "json").stdout)
+    done = run("demo", "--pg-bindir", bindir, "--format", "json")
+    document = json.loads(done.stdout)
+    assert done.returncode == CLEAN, done.stdout
     _validator("output.schema.json").validate(document)
-    assert _lists(document) == {"drills", "sweeps"}
+    assert list(document) == ["version", "program", "target", "drills", "sweeps"]
+    assert all(row["detected"] and row["healed"] for row in document["drills"])
+    assert all(row["surfaced"] for row in document["sweeps"])

@@ -104,6 +104,7 @@ def test_the_same_seed_does_the_same_work(cluster: Cluster, conn: Connection) ->
     assert first == again != other
 
 
+@pytest.mark.one_version
 def test_furnishing_leaves_something_for_every_corruption(conn: Connection) -> None:
     Target(conn).furnish(seed=5)
     rows = conn.execute("SELECT kind, detected FROM pggit_chaos.drill_all()").fetchall()

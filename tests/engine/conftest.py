@@ -20,7 +20,7 @@ class Effort:
 
 
 EFFORTS: Final = {
-    "ordinary": Effort(sequences=200, inputs=300, kills=12),
+    "ordinary": Effort(sequences=200, inputs=200, kills=8),
     "nightly": Effort(sequences=2_000, inputs=10_000, kills=200),
 }
 PROFILE: Final = os.environ.get("HYPOTHESIS_PROFILE", "ordinary")

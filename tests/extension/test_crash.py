@@ -9,6 +9,8 @@ from pggit_chaos import extension, reference
 from pggit_chaos.cluster import Cluster
 from servers.fleet import SETTINGS
 
+pytestmark = pytest.mark.ends_will_do
+
 COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 
 

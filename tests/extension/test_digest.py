@@ -5,6 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+pytestmark = pytest.mark.ends_will_do
+
 
 def state(conn):
     return conn.execute("SELECT pggit_chaos.state_digest()").fetchone()[0]

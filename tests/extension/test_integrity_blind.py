@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import random
 from types import ModuleType
 
 import pytest
@@ -12,6 +14,8 @@ from servers.fleet import ROOT
 
 pytestmark = pytest.mark.one_version
 
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+SAMPLE = 10
 BLIND = "SELECT NULL::text, NULL::text WHERE false"
 
 
@@ -43,10 +47,11 @@ def test_a_drill_fails_without_the_one_check_that_finds_its_kind(used):
     rows = used.execute("SELECT kind, detected_by FROM pggit_chaos.drill_all()").fetchall()
     alone = {checks[0]: kind for kind, checks in rows if checks is not None and len(checks) == 1}
     assert len(alone) > 20
-    for check, kind in sorted(alone.items()):
+    checks = sorted(alone)
+    for check in checks if NIGHTLY else random.Random(1).sample(checks, SAMPLE):
         with used.transaction(force_rollback=True):
             blind(used, check)
-            assert drill(used, kind).failure == "not detected", check
+            assert drill(used, alone[check]).failure == "not detected", check
 
 
 def test_the_matrix_fails_without_a_check(used):

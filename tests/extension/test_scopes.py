@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from psycopg import errors
 
+pytestmark = pytest.mark.ends_will_do
+
 COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 BEFORE = "pggit.commits.insert.before"
 

@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from psycopg import errors
 
+pytestmark = pytest.mark.ends_will_do
+
 COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 AFTER = "pggit.commits.insert.after"
 

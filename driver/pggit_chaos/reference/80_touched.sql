@@ -66,7 +66,8 @@ RETURNS SETOF pggit._touched_object
 LANGUAGE sql
 STABLE
 ROWS 10
-BEGIN ATOMIC
+SET search_path = pg_catalog, pg_temp
+AS $function$
     WITH RECURSIVE command AS MATERIALIZED (
         SELECT c.classid, c.objid, bool_or(c.command_tag !~ '^ALTER') AS created
           FROM pg_event_trigger_ddl_commands() AS c
@@ -98,4 +99,4 @@ BEGIN ATOMIC
                         WHERE (d.classid, d.objid) = (t.classid, t.objid) AND d.deptype = 'e')
      -- A table before its indexes.
      ORDER BY i.object_type, t.objid;
-END;
+$function$;
