@@ -8,7 +8,10 @@ RETURNS text
 LANGUAGE sql
 IMMUTABLE
 STRICT
-RETURN encode(sha256(convert_to(content, 'UTF8')), 'hex');
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT encode(sha256(convert_to(content, 'UTF8')), 'hex');
+$function$;
 
 CREATE FUNCTION pggit._columns(relation oid)
 RETURNS TABLE (name text, definition jsonb)
