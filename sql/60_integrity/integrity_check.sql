@@ -14,7 +14,7 @@ AS $function$
     -- The catalogue is asked once for all checks, and one digest says that there are some.
     SELECT ARRAY(SELECT c.check_id
                    FROM @extschema@._integrity_check AS c
-                  WHERE c.requires <@ (SELECT @extschema@._present(array_agg(DISTINCT r.name))
+                  WHERE c.requires <@ (SELECT @extschema@._present(array_agg(r.name))
                                          FROM @extschema@._integrity_check AS o
                                         CROSS JOIN LATERAL unnest(o.requires) AS r(name))
                     AND (c.compares IS NULL
