@@ -2,9 +2,9 @@
 -- _definitions(schemas, with_functions)
 --
 -- What the catalogue holds of the given schemas, one row an object, in words
--- that no OID is part of; functions, most of the text, can be left out.  Hooks are left out and hooked bodies are read as
--- their originals: the observer is not part of what it observes.  Writes:
--- nothing.
+-- that no OID is part of.  Functions, most of the text, can be left out.  Hooks
+-- are left out, and hooked bodies are read as their originals: the observer is not
+-- part of what it observes.  Writes: nothing.
 --
 CREATE FUNCTION @extschema@._definitions(schemas name[], with_functions boolean DEFAULT true)
 RETURNS TABLE (kind text, object text, definition text)
