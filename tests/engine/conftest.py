@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from nightly import PROFILE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +24,6 @@ EFFORTS: Final = {
     "ordinary": Effort(sequences=200, inputs=200, kills=8),
     "nightly": Effort(sequences=2_000, inputs=10_000, kills=200),
 }
-PROFILE: Final = os.environ.get("HYPOTHESIS_PROFILE", "ordinary")
 
 for name, effort in EFFORTS.items():
     settings.register_profile(

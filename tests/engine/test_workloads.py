@@ -6,7 +6,6 @@ target refuses it must refuse whole.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import psycopg
@@ -21,10 +20,10 @@ from hypothesis.stateful import (
 )
 from psycopg import sql
 
+from nightly import NIGHTLY
 from pggit_chaos.errors import NotApplicableError
 from pggit_chaos.target import Target
 
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 WORKLOADS = 500 if NIGHTLY else 20
 
 # Few names, so that they meet; some that need quotes, some that a branch may not have.

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from catalogue import fingerprint
 from extension.test_corruption import KINDS, corrupt, heal, state
+from nightly import NIGHTLY
 from pggit_chaos import binaries, extension, reference
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.target import Target
@@ -24,7 +25,6 @@ from servers.fleet import Fleet
 pytestmark = pytest.mark.ends_will_do
 
 PATIENCE = 60.0
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 PRESENT = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'present'"
 
 
