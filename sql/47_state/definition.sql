@@ -1,12 +1,12 @@
 --
--- _definitions(schemas, with_functions)
+-- _definitions(schemas), _function_definitions(schemas)
 --
 -- What the catalogue holds of the given schemas, one row an object, in words
--- that no OID is part of.  Functions, most of the text, can be left out.  Hooks
--- are left out, and hooked bodies are read as their originals: the observer is not
--- part of what it observes.  Writes: nothing.
+-- that no OID is part of.  Functions, most of the text, are apart.  Hooks are left
+-- out, and hooked bodies are read as their originals: the observer is not part of
+-- what it observes.  Write: nothing.
 --
-CREATE FUNCTION @extschema@._definitions(schemas name[], with_functions boolean DEFAULT true)
+CREATE FUNCTION @extschema@._definitions(schemas name[])
 RETURNS TABLE (kind text, object text, definition text)
 LANGUAGE sql
 STABLE
@@ -90,18 +90,6 @@ AS $function$
       JOIN relation AS r ON r.oid = w.ev_class
      WHERE w.rulename <> '_RETURN'
     UNION ALL
-    SELECT 'function', p.oid::regprocedure::text,
-           concat_ws(' ', l.lanname, p.prokind, p.provolatile, p.proparallel, p.prosecdef,
-                     p.proleakproof, p.proisstrict, p.proretset, p.procost, p.prorows,
-                     p.proowner::regrole, p.proacl, p.proconfig,
-                     pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
-                     COALESCE(pg_get_function_sqlbody(p.oid),
-                              @extschema@._unhooked_source(p.prosrc)))
-      FROM pg_catalog.pg_proc AS p
-      JOIN namespace AS n ON n.oid = p.pronamespace
-      JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
-     WHERE with_functions
-    UNION ALL
     SELECT 'type', format('%I.%I', n.nspname, t.typname),
            concat_ws(' ', t.typtype, t.typowner::regrole, t.typacl, t.typnotnull, t.typdefault,
                      format_type(t.typbasetype, t.typtypmod),
@@ -124,5 +112,32 @@ AS $function$
       JOIN pg_catalog.pg_proc AS p ON p.oid = e.evtfoid
      WHERE p.pronamespace <> '@extschema@'::regnamespace;
 $function$;
-COMMENT ON FUNCTION @extschema@._definitions(name[], boolean) IS
-    'Lists what the catalogue defines in the given schemas, without OIDs and without hooks.';
+COMMENT ON FUNCTION @extschema@._definitions(name[]) IS
+    'Lists what the catalogue defines in the given schemas but functions, without OIDs or hooks.';
+
+CREATE FUNCTION @extschema@._function_definitions(schemas name[])
+RETURNS TABLE (kind text, object text, definition text)
+LANGUAGE sql
+STABLE
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+SET DateStyle = 'ISO, YMD'
+SET IntervalStyle = 'postgres'
+SET TimeZone = 'UTC'
+SET extra_float_digits = 1
+SET bytea_output = 'hex'
+AS $function$
+    SELECT 'function', p.oid::regprocedure::text,
+           concat_ws(' ', l.lanname, p.prokind, p.provolatile, p.proparallel, p.prosecdef,
+                     p.proleakproof, p.proisstrict, p.proretset, p.procost, p.prorows,
+                     p.proowner::regrole, p.proacl, p.proconfig,
+                     pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+                     COALESCE(pg_get_function_sqlbody(p.oid),
+                              @extschema@._unhooked_source(p.prosrc)))
+      FROM pg_catalog.pg_proc AS p
+      JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+      JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+     WHERE n.nspname = ANY (schemas);
+$function$;
+COMMENT ON FUNCTION @extschema@._function_definitions(name[]) IS
+    'Lists the functions of the given schemas, without OIDs, hooked bodies as their originals.';

@@ -36,7 +36,9 @@ BEGIN
         SELECT 'definition of ' || d.kind, count(*),
                md5(string_agg(md5(d.object || ' ' || d.definition), ''
                               ORDER BY d.object, d.definition))
-          FROM @extschema@._definitions(v_schemas) AS d
+          FROM (SELECT o.* FROM @extschema@._definitions(v_schemas) AS o
+                UNION ALL
+                SELECT f.* FROM @extschema@._function_definitions(v_schemas) AS f) AS d
          GROUP BY d.kind
          ORDER BY d.kind;
 END;

@@ -26,9 +26,13 @@ BEGIN
                 SELECT jsonb_build_object(v_relation, @extschema@._aspects(
                            string_agg(concat_ws(' ', d.kind, d.object, d.definition), E'\n'
                                       ORDER BY d.kind, d.object, d.definition)))
-                  FROM @extschema@._definitions(@extschema@._world_schemas(),
-                                                v_relation = 'functions') AS d
-                 WHERE (d.kind = 'function') = (v_relation = 'functions'));
+                  FROM (SELECT o.*
+                          FROM @extschema@._definitions(@extschema@._world_schemas()) AS o
+                         WHERE v_relation = 'definitions'
+                        UNION ALL
+                        SELECT f.*
+                          FROM @extschema@._function_definitions(@extschema@._world_schemas()) AS f
+                         WHERE v_relation = 'functions') AS d);
         ELSIF v_relation LIKE 'setting %' THEN
             v_picture := v_picture || jsonb_build_object(v_relation, @extschema@._aspects(
                 current_setting(substr(v_relation, length('setting ') + 1), true)));
