@@ -72,8 +72,11 @@ class Measurement:
         """Return what became of each sabotage that was run."""
         return [self._judge(place) for place in sorted(self.sabotaged)]
 
-    def listings(self) -> list[Listing]:
-        """Return the matrix, the metrics and what is untested, of the runs until now."""
+    def listings(self, *, every_test: bool = False) -> list[Listing]:
+        """Return the matrix, the metrics and what is untested, of the runs until now.
+
+        With ``every_test`` each test is listed, too.
+        """
         if not self.controls:
             return []
         verdicts = self.verdicts()
@@ -82,6 +85,7 @@ class Measurement:
         )
         return [
             metrics.as_matrix(self.controls, verdicts),
+            *([metrics.as_tests(self.controls[0], verdicts)] if every_test else []),
             metrics.as_listing(figures),
             metrics.as_untested(self.controls[0], self.modes),
         ]

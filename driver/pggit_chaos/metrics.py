@@ -22,6 +22,7 @@ __all__ = [
     "Verdict",
     "as_listing",
     "as_matrix",
+    "as_tests",
     "as_untested",
     "failure_modes",
     "judge",
@@ -110,6 +111,32 @@ def as_matrix(controls: Sequence[Run], verdicts: Iterable[Verdict]) -> Listing:
         title="Sabotages, by how many tests noticed them",
         columns=columns,
         records=[control, *records],
+    )
+
+
+def as_tests(control: Run, verdicts: Sequence[Verdict]) -> Listing:
+    """Return test by sabotages that it noticed, and how many of them nobody else did."""
+    who = {
+        verdict.sabotage.name: {entry.nodeid for entry in verdict.noticed} for verdict in verdicts
+    }
+    records = []
+    for entry in control.entries:
+        if entry.outcome == "skipped":
+            continue
+        noticed = [name for name, tests in who.items() if entry.nodeid in tests]
+        values = {
+            "test": entry.nodeid,
+            "seconds": entry.seconds,
+            "noticed": len(noticed),
+            "alone": sum(who[name] == {entry.nodeid} for name in noticed),
+            "sabotages": noticed,
+        }
+        records.append(Record(name=entry.nodeid, values=values))
+    return Listing(
+        name="tests",
+        title="Tests, by the sabotages that they noticed",
+        columns=("test", "seconds", "noticed", "alone", "sabotages"),
+        records=records,
     )
 
 

@@ -51,10 +51,13 @@ def test_without_any_test_it_could_not_run(bindir):
 def test_it_tells_who_is_noticed_and_who_survives(bindir, harmless):
     done = run(
         *("sabotage", "message_cut", harmless, *FEW),
-        *("--jobs", 2, "--pg-bindir", bindir, "--format", "json"),
+        *("--tests", "--jobs", 2, "--pg-bindir", bindir, "--format", "json"),
     )
     assert done.returncode == FINDINGS, done.stderr
-    control, cut, survivor = json.loads(done.stdout)["sabotages"]
+    document = json.loads(done.stdout)
+    control, cut, survivor = document["sabotages"]
+    (test,) = document["tests"]
+    assert (test["sabotages"], test["alone"]) == (["message_cut"], 1)
     assert (control["verdict"], control["noticed"]) == ("passes", 0)
     assert cut["verdict"] == "noticed"
     assert cut["property"] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,21 @@ def test_the_matrix_fails_where_the_control_does():
     good = metrics.as_matrix([a_run(entry("a"))], [])
     bad = metrics.as_matrix([a_run(entry("a", "failed"))], [])
     assert (good.failures, bad.failures) == (0, 1)
+
+
+def test_each_test_is_listed_with_what_it_noticed_and_what_nobody_else_did():
+    other = dataclasses.replace(BUG, name="other")
+    control = a_run(entry("a"), entry("b"), entry("c"), entry("idle", "skipped"))
+    verdicts = [
+        metrics.judge(BUG, control, a_run(entry("a", "failed"), entry("b", "failed"))),
+        metrics.judge(other, control, a_run(entry("a", "failed"), entry("b"))),
+    ]
+    listed = metrics.as_tests(control, verdicts)
+    assert [
+        (record.name, record.values["noticed"], record.values["alone"], record.values["sabotages"])
+        for record in listed.records
+    ] == [("a", 2, 1, ["bug", "other"]), ("b", 1, 0, ["bug"]), ("c", 0, 0, [])]
+    assert listed.failures == 0
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from pggit_chaos.sabotage import Sabotage
 Examples:
   pggit-chaos sabotage --jobs 2
   pggit-chaos sabotage commit_unlocked head_cut --own
-  pggit-chaos sabotage ./my_bug.sql --format markdown
+  pggit-chaos sabotage ./my_bug.sql --tests --format markdown
 """,
     short_help="Put bugs into the reference target and see which tests notice.",
 )
@@ -27,6 +27,7 @@ Examples:
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs at once.")
 @click.option("--own", is_flag=True, help="Run only tests of the sabotage's own category.")
 @click.option("--first", is_flag=True, help="End each run at the first test that notices.")
+@click.option("--tests", "every_test", is_flag=True, help="List who noticed, test by test, too.")
 @click.option("-k", "expression", metavar="EXPR", help="Run only tests that match, as in pytest.")
 @click.option(
     "--repeat",
@@ -49,6 +50,7 @@ def command(
     jobs: int,
     own: bool,
     first: bool,
+    every_test: bool,
     expression: str | None,
     repeat: int,
     pg_bindir: Path | None,
@@ -77,7 +79,7 @@ def command(
         measured.run(jobs=jobs, repeat=repeat)
     finally:
         # Whatever ended it: what was found out until then is told.
-        listings = measured.listings()
+        listings = measured.listings(every_test=every_test)
         listing.write(listings, format_name)
     return int(any(each.failures for each in listings))
 
