@@ -22,6 +22,7 @@ BEGIN
     PERFORM @extschema@._require_value(replace, 'replace');
     PERFORM @extschema@._require_pggit();
     PERFORM @extschema@._require_subjects(subjects);
+    PERFORM @extschema@._require_recordable(subjects);
     LOCK TABLE @extschema@._recorded_digest IN SHARE ROW EXCLUSIVE MODE;
     FOR v_recording IN
         SELECT r.*
@@ -72,7 +73,8 @@ COMMENT ON VIEW @extschema@.recorded_digest IS
     'Of what digests are recorded, how many, and from when they are.';
 
 --
--- _record_digests(recording, replace), _record_for(kind), _require_subjects(subjects)
+-- _record_digests(recording, replace), _record_for(kind), _require_subjects(subjects),
+-- _require_recordable(subjects)
 --
 -- The settings are those of _check_findings(): what is recorded is read back there.
 -- One pass over the subject and one over its digests, whatever their number.
@@ -157,7 +159,6 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     v_subject text;
-    v_check   @extschema@._integrity_check;
 BEGIN
     IF cardinality(subjects) = 0 THEN
         RAISE EXCEPTION 'no subject is named'
@@ -166,25 +167,43 @@ BEGIN
     END IF;
     FOREACH v_subject IN ARRAY COALESCE(subjects, '{}') LOOP
         PERFORM @extschema@._require_value(v_subject, 'subjects');
-        SELECT c.* INTO v_check
-          FROM @extschema@._recording AS r
-          JOIN @extschema@._integrity_check AS c ON c.check_id = r.check_id
-         WHERE r.subject = v_subject;
-        IF NOT FOUND THEN
+        IF NOT EXISTS (SELECT FROM @extschema@._recording AS r WHERE r.subject = v_subject) THEN
             RAISE EXCEPTION 'no digests are recorded of "%"', v_subject
                 USING ERRCODE = 'undefined_object',
                       DETAIL = (SELECT format('They are of %s.',
                                               string_agg(r.subject, ', ' ORDER BY r.subject))
                                   FROM @extschema@._recording AS r),
                       HINT = 'Leave the argument out for all of them.';
-        ELSIF NOT @extschema@._has(v_check.requires) THEN
-            RAISE EXCEPTION 'digests of "%" cannot be recorded of this pgGit', v_subject
-                USING ERRCODE = 'PC008',
-                      DETAIL = format('It takes %s.', array_to_string(v_check.requires, ', ')),
-                      HINT = 'Leave the argument out for all that there is.';
         END IF;
     END LOOP;
 END;
 $function$;
 COMMENT ON FUNCTION @extschema@._require_subjects(text[]) IS
-    'Raises 42704 where digests are not recorded of a subject, PC008 where this pgGit lacks it.';
+    'Raises 42704 where a subject is named that digests are not recorded of, 22023 for none.';
+
+CREATE FUNCTION @extschema@._require_recordable(subjects text[])
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    v_lacking record;
+BEGIN
+    SELECT r.subject, c.requires INTO v_lacking
+      FROM @extschema@._recording AS r
+      JOIN @extschema@._integrity_check AS c ON c.check_id = r.check_id
+     WHERE r.subject = ANY (subjects)
+       AND NOT @extschema@._has(c.requires)
+     ORDER BY r.subject COLLATE "C"
+     LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'digests of "%" cannot be recorded of this pgGit', v_lacking.subject
+            USING ERRCODE = 'PC008',
+                  DETAIL = format('It takes %s.', array_to_string(v_lacking.requires, ', ')),
+                  HINT = 'Leave the argument out for all that there is.';
+    END IF;
+END;
+$function$;
+COMMENT ON FUNCTION @extschema@._require_recordable(text[]) IS
+    'Raises PC008 where a subject is named that this pgGit lacks.';

@@ -269,6 +269,14 @@ def test_to_forget_counts_and_leaves_nothing_to_compare_with(recorded):
     assert (functions + rest, applying(recorded)) == (total, set())
 
 
+def test_what_pggit_has_lost_since_can_be_forgotten(recorded):
+    recorded.execute("ALTER TABLE pggit.commits DROP COLUMN object_hashes CASCADE")
+    assert recorded.execute("SELECT pggit_chaos.forget_digests('{commit}') > 0").fetchone() == (
+        True,
+    )
+    assert refusal(recorded, "SELECT pggit_chaos.record_digests('{commit}')").sqlstate == "PC008"
+
+
 def test_what_ends_everything_ends_no_recording(recorded):
     recorded.execute("SELECT pggit_chaos.corrupt('commit_message_altered')")
     assert {check for check, _ in fsck(recorded)} == {"commit_rewritten"}
@@ -326,6 +334,7 @@ def test_a_row_that_a_policy_hides_is_an_error_and_not_unrecorded(used):
 # -- drills
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.one_version
 def test_a_drill_is_the_same_whether_anything_is_recorded_or_not(used):
