@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -183,7 +183,16 @@ def _connect(dsn: str) -> Iterator[psycopg.Connection[Any]]:
         ) from error
     with conn:
         conn.execute("SET TimeZone = 'UTC'")  # pgGit stores local time
+        _end_with_us(conn)
         yield conn
+
+
+def _end_with_us(conn: psycopg.Connection[Any]) -> None:
+    """Have the server look whether we are still there: a drill of everything is one statement."""
+    import psycopg
+
+    with suppress(psycopg.errors.InvalidParameterValue):  # its system has no way to
+        conn.execute("SET client_connection_check_interval = '1s'")
 
 
 def _label(conn: psycopg.Connection[Any]) -> str:

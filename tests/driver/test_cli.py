@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from command_line import CLEAN, COULD_NOT_RUN, FINDINGS, INTERRUPTED, USAGE, rows, run, words
+from patience import until
 from pggit_chaos import commands
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.target import Target
@@ -282,6 +283,17 @@ def test_ctrl_c_exits_130_and_leaves_nothing(bindir: Path) -> None:
     assert process.returncode == INTERRUPTED
     assert "Traceback" not in said
     assert not directory.exists()
+
+
+def test_a_command_that_is_killed_takes_its_statement_along(dsn: str) -> None:
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        with subprocess.Popen(
+            words("sweep", "--dsn", dsn, "SELECT pg_sleep(600)"), stderr=subprocess.DEVNULL
+        ) as process:
+            until(lambda: conn.execute(asleep).fetchone() == (1,))
+            process.kill()
+        until(lambda: conn.execute(asleep).fetchone() == (0,))
 
 
 def _server_of(process: subprocess.Popen[str]) -> Path:

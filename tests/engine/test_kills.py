@@ -8,8 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +19,13 @@ import pytest
 
 from catalogue import fingerprint
 from engine.victim import WORK
+from patience import until
 from pggit_chaos import extension, pggit_source, reference
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.target import Target
 from servers.fleet import SETTINGS, Fleet
 
 DATABASE = "killing_ground"
-# Seconds.  A session whose driver is gone ends its statement first, and all drills of a real
-# pgGit are one: on a machine that has much else to do 120 were not enough.
-PATIENCE = 600.0
 WHO = ("driver", "session", "server")
 
 # Sequences move at once and for everybody: each time that one has moved, the victim has
@@ -45,13 +42,6 @@ SELECT (SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'present'),
        (SELECT count(*) FROM pggit_chaos.fault WHERE state = 'armed'),
        (SELECT count(*) FROM pggit_chaos.failpoint)
 """
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.001)
 
 
 @dataclass

@@ -56,7 +56,9 @@ WORK: Final[dict[str, Callable[[psycopg.Connection[Any]], None]]] = {
 
 if __name__ == "__main__":
     dsn, work = sys.argv[1:]
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    # The session ends with us, as that of the command line does.
+    options = "-c client_connection_check_interval=100ms"
+    with psycopg.connect(dsn, autocommit=True, options=options) as connection:
         sys.stdout.write(f"{connection.info.backend_pid}\n")
         sys.stdout.flush()
         while True:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from contextlib import closing
 
 import psycopg
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from catalogue import fingerprint
 from extension.test_corruption import KINDS, corrupt, heal, state
 from nightly import NIGHTLY
+from patience import until
 from pggit_chaos import binaries, extension, reference
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.target import Target
@@ -24,15 +24,7 @@ from servers.fleet import Fleet
 
 pytestmark = pytest.mark.ends_will_do
 
-PATIENCE = 60.0
 PRESENT = "SELECT count(*) FROM pggit_chaos.corruption WHERE state = 'present'"
-
-
-def until(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.001)
 
 
 @pytest.mark.timeout(3600)
