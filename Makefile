@@ -40,7 +40,10 @@ demo: $(VENV)/.embedded  ## Drills and sweeps on an embedded server: what this i
 	@$(VENV)/bin/pggit-chaos demo
 
 test: $(VENV)/.dev $(CACHE)/.servers  ## The tests, on PostgreSQL 15, 16, 17 and 18
-	$(VENV)/bin/python -m pytest -n auto -m "not (chaos and (slow or destructive))" $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n auto -m "not slow and not (chaos and destructive)" $(PYTEST_ARGS)
+
+nightly: $(VENV)/.dev $(CACHE)/.servers  ## All of them, each on every version, and the long ones at length
+	HYPOTHESIS_PROFILE=nightly $(VENV)/bin/python -m pytest -n auto $(PYTEST_ARGS)
 
 # The chaos suite alone, on one PostgreSQL version: make full POSTGRES=16
 POSTGRES   ?= 18
@@ -85,4 +88,4 @@ $(CACHE)/.servers: tests/servers/package.json tests/servers/package-lock.json te
 	$(VENV)/bin/python tests/servers/fetch.py $(CACHE)
 	@touch $@
 
-.PHONY: all demo test smoke full weekly lint bench postgres clean help
+.PHONY: all demo test nightly smoke full weekly lint bench postgres clean help

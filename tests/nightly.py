@@ -1,4 +1,4 @@
-"""How much the tests do that can do any amount: HYPOTHESIS_PROFILE is ordinary or nightly."""
+"""How much the tests do: HYPOTHESIS_PROFILE is ordinary, by day, or nightly."""
 
 from __future__ import annotations
 

@@ -15,6 +15,14 @@ from servers.fleet import ROOT, Fleet
 
 pytestmark = pytest.mark.one_version
 
+# Their blocks sweep, drill or hunt a whole pgGit.
+SLOW = {
+    "check-a-database",
+    "measure-a-suite",
+    "run-it-in-ci",
+    "stop-a-commit-in-its-middle",
+    "sweep-a-pggit",
+}
 GUIDES = sorted([*ROOT.glob("docs/how-to/*.md"), *ROOT.glob("docs/tutorial/*.md")])
 
 
@@ -45,7 +53,13 @@ def environment(
     }
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+@pytest.mark.parametrize(
+    "guide",
+    [
+        pytest.param(guide, id=guide.stem, marks=[pytest.mark.slow] if guide.stem in SLOW else [])
+        for guide in GUIDES
+    ],
+)
 def test_the_shell_blocks_of_a_guide_run_in_their_order(
     guide: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def test_all_kinds_are_drilled_in_turn_and_the_database_is_left_as_it_was(server
         assert conn.execute("SELECT extname FROM pg_extension ORDER BY 1").fetchall() == extensions
 
 
+@pytest.mark.slow
 @pytest.mark.one_version
 def test_each_detector_is_needed_by_some_kind(server):
     rows = [row for seed in range(4) for row in physical.drill_all(server, DATABASE, seed=seed)]

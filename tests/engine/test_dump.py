@@ -10,6 +10,8 @@ from psycopg import sql
 from pggit_chaos import binaries, extension, reference
 from pggit_chaos.target import Target
 
+pytestmark = pytest.mark.ends_will_do  # where one of them has its pg_dump
+
 COMMIT = "SELECT pggit.commit_changes('main', 'a message')"
 
 

@@ -60,6 +60,7 @@ def test_every_kind_is_detected_by_its_own_checks_alone_and_healed_without_a_tra
     assert used.execute("SELECT count(*) FROM pggit_chaos.corruption").fetchone() == (0,)
 
 
+@pytest.mark.slow
 @pytest.mark.one_version
 def test_a_drill_does_not_depend_on_the_victims_that_a_seed_chooses(used):
     rows = drill_all(used, seed=-3)
@@ -75,6 +76,7 @@ def test_a_drill_changes_nothing_in_the_middle_of_a_transaction(used):
         assert used.execute("SELECT pggit_chaos.state_digest()").fetchone() == before
 
 
+@pytest.mark.one_version
 def test_what_there_is_nothing_to_corrupt_of_gets_a_row_of_nulls(conn):
     rows = {row[0]: row[1:] for row in drill_all(conn)}
     assert rows["commit_parent_dangling"] == (None, None, None, None)
@@ -202,6 +204,7 @@ def test_on_a_real_pggit_every_kind_is_detected_and_healed(real_pggit):
     assert fingerprint(real_pggit) == before
 
 
+@pytest.mark.slow
 @pytest.mark.one_version
 def test_hooks_change_no_drill_and_no_drill_wakes_a_fault(used):
     used.execute("SELECT pggit_chaos.install_hooks()")

@@ -62,10 +62,6 @@ def test_when_it_is_run_each_kind_is_found_by_its_checks_and_by_no_other(
     for kind, cells in generated.items():
         assert "x" in cells.values() or set(cells.values()) == {"-"}, f"{kind} is not found"
         assert "!" not in cells.values(), f"{kind} is blamed on something else: {cells}"
-
-
-def test_a_published_kind_is_found_on_the_reference_target(
-    generated: dict[str, dict[str, str]],
-) -> None:
+    # And what the page says is found here is.
     published = {kind for kind, cells in _cells(PAGE.read_text()).items() if "x" in cells.values()}
     assert published == {kind for kind, cells in generated.items() if "x" in cells.values()}

@@ -15,7 +15,6 @@ def ground(conn):
     conn.execute("SELECT pggit_chaos.install_hooks()")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sqlstate", ["40001", "57014"])
 def test_every_core_operation_survives_a_fault_at_every_point(conn, ground, sqlstate):
     for operation in Target(conn).operations():
