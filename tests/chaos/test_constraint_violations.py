@@ -81,6 +81,7 @@ def ground(pggit: Target) -> Target:
 
 
 class TestCalls:
+    @pytest.mark.rolled_back
     @pytest.mark.parametrize("name", CALLS)
     def test_what_must_not_be_is_refused(
         self, ground: Target, chaos_injector: ChaosInjector, name: str
@@ -88,7 +89,7 @@ class TestCalls:
         """Promise: a wrong call raises an error that fits, changes nothing, and the next works."""
         call, expected = CALLS[name]
         before = chaos_injector.snapshot()
-        with pytest.raises(psycopg.Error) as refused:
+        with pytest.raises(psycopg.Error) as refused, ground.conn.transaction():
             pytest.fail(f"{name}: accepted, with the answer {call(ground)!r}")
         assert refused.value.sqlstate in expected, (
             f"{name}: refused with {refused.value.sqlstate} ({refused.value.diag.message_primary}),"
@@ -124,6 +125,7 @@ class TestCalls:
         sync_conn.commit()
         assert Records(sync_conn).messages("main")[-2:] == ["before", "after"]
 
+    @pytest.mark.rolled_back
     def test_a_branch_whose_copies_cannot_be_dropped_is_not_deleted(
         self, ground: Target, chaos_injector: ChaosInjector
     ) -> None:
@@ -142,12 +144,13 @@ class TestCalls:
         view = sql.SQL("CREATE VIEW public.reader AS SELECT * FROM {}")
         ground.conn.execute(view.format(sql.Identifier(*copy)))
         before = chaos_injector.snapshot()
-        with pytest.raises(errors.DependentObjectsStillExist):
+        with pytest.raises(errors.DependentObjectsStillExist), ground.conn.transaction():
             ground.delete_branch("with_data")
         changed = before.changes(chaos_injector.snapshot())
         assert not changed, f"the branch was not deleted, and yet {changed} changed"
 
 
+@pytest.mark.rolled_back
 class TestTables:
     """pgGit's rules that its tables keep by themselves, whoever writes."""
 
@@ -244,6 +247,7 @@ class TestTables:
 
 
 class TestSchemaChanges:
+    @pytest.mark.rolled_back
     @pytest.mark.parametrize(
         ("statement", "error"),
         [
@@ -285,7 +289,7 @@ class TestSchemaChanges:
         pggit.conn.execute("INSERT INTO public.known VALUES (1), (2)")
         pggit.conn.execute("CREATE VIEW public.reader AS SELECT id FROM public.known")
         before = chaos_injector.snapshot()
-        with pytest.raises(error):
+        with pytest.raises(error), pggit.conn.transaction():
             pggit.conn.execute(statement.encode())
         changed = before.changes(chaos_injector.snapshot())
         assert not changed, f"a change that failed left something in {changed}"
@@ -313,6 +317,7 @@ class TestSchemaChanges:
         assert Records(pggit.conn).messages() == ["without one"]
 
 
+@pytest.mark.rolled_back
 class TestDeletedBranches:
     @pytest.mark.parametrize(
         "call",
@@ -332,7 +337,7 @@ class TestDeletedBranches:
         ground.create_branch("gone")
         ground.delete_branch("gone")
         before = chaos_injector.snapshot()
-        with pytest.raises(psycopg.Error) as refused:
+        with pytest.raises(psycopg.Error) as refused, ground.conn.transaction():
             pytest.fail(f"a deleted branch was worked with; pgGit answered {call(ground)!r}")
         assert refused.value.sqlstate in RAISED | FOREIGN_KEY | {"P0002", "42P01"}
         changed = before.changes(chaos_injector.snapshot())
@@ -352,7 +357,7 @@ class TestDeletedBranches:
     ) -> None:
         """Promise: source and target of a merge are two branches."""
         before = chaos_injector.snapshot()
-        with pytest.raises(psycopg.Error) as refused:
+        with pytest.raises(psycopg.Error) as refused, ground.conn.transaction():
             pytest.fail(f"merged into itself; pgGit answered {ground.merge('taken', 'taken')!r}")
         assert refused.value.sqlstate in RAISED
         assert not before.changes(chaos_injector.snapshot())

@@ -73,6 +73,7 @@ class TestCommits:
         )
 
 
+@pytest.mark.rolled_back
 class TestHistory:
     def test_no_change_of_an_object_is_forgotten(self, pggit: Target) -> None:
         """Promise: the history of an object has all of its changes, without a gap."""
@@ -117,6 +118,7 @@ class TestHistory:
         assert changes == ["CREATE", "DROP", "CREATE", "DROP", "CREATE"]
 
 
+@pytest.mark.rolled_back
 class TestBranches:
     def test_a_deleted_branch_keeps_what_was_committed(self, pggit: Target) -> None:
         """Promise: deleting a branch destroys neither commits nor history."""
@@ -159,6 +161,7 @@ class TestBranches:
         assert conn.execute(books).fetchall() == [], "a copy was dropped, and its entry stays"
 
 
+@pytest.mark.rolled_back
 class TestDefinitions:
     def test_what_pggit_records_survives_a_crash(self, pggit: Target) -> None:
         """Promise: no table of pgGit's is unlogged or temporary."""
@@ -236,6 +239,7 @@ WRITES: dict[str, tuple[str, str, Callable[[Target], object]]] = {
 }
 
 
+@pytest.mark.rolled_back
 @pytest.mark.may_leave_findings
 @pytest.mark.parametrize("name", WRITES)
 def test_a_write_that_goes_wrong_is_noticed(chaos: Chaos, pggit: Target, name: str) -> None:
@@ -249,7 +253,8 @@ def test_a_write_that_goes_wrong_is_noticed(chaos: Chaos, pggit: Target, name: s
     before = {(each.check_id, each.row_identity) for each in chaos.fsck()}
     with chaos.fault(failpoint, f"1*{action}") as fault:
         try:
-            operation(pggit)
+            with pggit.conn.transaction():
+                operation(pggit)
         except psycopg.Error:
             noticed_at_once = True
         else:
@@ -259,6 +264,7 @@ def test_a_write_that_goes_wrong_is_noticed(chaos: Chaos, pggit: Target, name: s
     assert noticed_at_once or found, f"{name}, and nothing that pgGit keeps can tell"
 
 
+@pytest.mark.rolled_back
 def test_what_a_branch_takes_up_is_the_sum_of_its_copies(pggit: Target) -> None:
     """Promise: the storage statistics of a branch count the copies that it has, and no others."""
     conn = pggit.conn

@@ -43,6 +43,7 @@ def diverged(pggit: Target) -> Target:
 
 
 class TestBetweenTwoSteps:
+    @pytest.mark.rolled_back
     @pytest.mark.parametrize("sqlstate", ["40001", "40P01", "53200", "57014"])
     @pytest.mark.parametrize("step", [1, 3])
     def test_a_merge_moves_every_object_or_none(
@@ -58,7 +59,7 @@ class TestBetweenTwoSteps:
         with chaos.fault(
             "pggit.objects.insert.before", f"error({sqlstate})", start_hit=step, end_hit=step
         ) as fault:
-            with pytest.raises(psycopg.Error) as caught:
+            with pytest.raises(psycopg.Error) as caught, diverged.conn.transaction():
                 diverged.merge("feature")
             assert fault.fired == 1, "the merge moved fewer objects than the branch has"
         assert caught.value.sqlstate == sqlstate, (
@@ -70,6 +71,7 @@ class TestBetweenTwoSteps:
         moved = Records(diverged.conn).active()
         assert moved >= {f"public.feature_{number}" for number in range(TABLES)}
 
+    @pytest.mark.rolled_back
     def test_a_branch_has_every_object_of_its_parent_or_is_not_there(
         self, chaos: Chaos, pggit: Target, chaos_injector: ChaosInjector
     ) -> None:
@@ -78,7 +80,7 @@ class TestBetweenTwoSteps:
             pggit.conn.execute(f"CREATE TABLE public.t{number} (id integer)".encode())
         before = chaos_injector.snapshot()
         with chaos.fault("pggit.objects.insert.after", "error(53100)", start_hit=3) as fault:
-            with pytest.raises(errors.DiskFull):
+            with pytest.raises(errors.DiskFull), pggit.conn.transaction():
                 pggit.create_branch("copy")
             assert fault.fired == 1
         assert before.changes(chaos_injector.snapshot()) == []
@@ -109,6 +111,7 @@ class TestBetweenTwoSteps:
         assert pggit.conn.execute(COPIES).fetchone() == copies, "a copy was left behind"
         assert pggit.conn.execute("SELECT count(*) FROM public.original").fetchone() == (9,)
 
+    @pytest.mark.rolled_back
     def test_a_drop_of_many_is_recorded_of_all_or_of_none(
         self, chaos: Chaos, pggit: Target, chaos_injector: ChaosInjector
     ) -> None:
@@ -119,7 +122,7 @@ class TestBetweenTwoSteps:
             pggit.conn.execute(view.encode())
         before, others = chaos_injector.snapshot(), _others(pggit)
         with chaos.fault("pggit.history.insert.before", "error(40001)", start_hit=2) as fault:
-            with pytest.raises(errors.SerializationFailure):
+            with pytest.raises(errors.SerializationFailure), pggit.conn.transaction():
                 pggit.conn.execute("DROP TABLE public.root CASCADE")
             assert fault.fired == 1
         assert before.changes(chaos_injector.snapshot()) == []
@@ -127,6 +130,7 @@ class TestBetweenTwoSteps:
         left = Records(pggit.conn).active(["TABLE", "VIEW"]) - others
         assert not left, f"dropped, and still recorded as there: {left}"
 
+    @pytest.mark.rolled_back
     def test_a_version_and_its_history_are_written_both_or_not_at_all(
         self, chaos: Chaos, pggit: Target
     ) -> None:
@@ -135,7 +139,7 @@ class TestBetweenTwoSteps:
         records, object_id = Records(pggit.conn), pggit.object_id("counted")
         version = records.objects()["TABLE", "public.counted"].version
         with chaos.fault("pggit.history.insert.before", "error(23514)") as fault:
-            with pytest.raises(errors.CheckViolation):
+            with pytest.raises(errors.CheckViolation), pggit.conn.transaction():
                 pggit.increment_version(object_id)
             assert fault.fired == 1
         assert records.objects()["TABLE", "public.counted"].version == version

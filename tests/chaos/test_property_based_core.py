@@ -65,6 +65,7 @@ def commit_column(conn: psycopg.Connection[Any], column: str, hash_: str) -> Any
     return value(conn, psycopg.sql.SQL(LAST).format(psycopg.sql.Identifier(column)), hash_)
 
 
+@pytest.mark.rolled_back
 class TestTrinityIds:
     @given(st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=2, max_size=6))
     @example([(200, False), (200, True), (200, False)])
@@ -133,6 +134,7 @@ class TestTrinityIds:
                 assert commit_column(conn, "message", id_) == "m"
 
 
+@pytest.mark.rolled_back
 class TestVersions:
     @given(strategies.versions(), strategies.parts())
     @example(Version(1, 2, 3), "major")
@@ -149,7 +151,7 @@ class TestVersions:
     def test_a_version_that_cannot_be_raised_is_an_error(self, pggit: Target, part: Part) -> None:
         """Promise: at the end of its range a version is refused, and does not begin again."""
         full = strategies.INTEGER_MAX
-        with refused("22003"):
+        with refused("22003"), undone(pggit):
             pggit.next_version(full, full, full, part)
 
     @given(strategies.texts(max_size=12))
@@ -160,7 +162,8 @@ class TestVersions:
         if part.lower() in ("major", "minor", "patch"):
             return
         try:
-            answer = pggit.next_version(1, 2, 3, part)
+            with undone(pggit):
+                answer = pggit.next_version(1, 2, 3, part)
         except psycopg.Error:
             return
         assert answer is None, f"part {part!r} raised 1.2.3 to {answer}"
@@ -191,6 +194,7 @@ class TestVersions:
         assert told[::-1] == list(enumerate(parts, first)), "history tells of something else"
 
 
+@pytest.mark.rolled_back
 class TestCommitMessages:
     @given(strategies.commit_messages())
     @example("e\u0301 is not \u00e9")
@@ -251,6 +255,7 @@ class TestCommitMessages:
         assert row == (True, True, True), f"author, committer, time are right: {row}"
 
 
+@pytest.mark.rolled_back
 class TestBranches:
     @given(strategies.branch_names())
     @example("Main")
@@ -336,6 +341,7 @@ class TestBranches:
             assert status in (None, "DELETED"), f"a deleted branch is {status}"
 
 
+@pytest.mark.rolled_back
 class TestHashes:
     @fewer
     @given(strategies.tables(names=st.just("hashed"), max_columns=4), st.data())
@@ -390,6 +396,7 @@ class TestHashes:
 
 
 class TestSequences:
+    @pytest.mark.rolled_back
     @given(strategies.operation_sequences(min_size=1, max_size=8))
     @example([*DIVERGED, Merge(source="side", target="main")])
     @example([*DIVERGED, Merge(source="main", target="side")])
@@ -414,6 +421,7 @@ class TestSequences:
             wrong = departures(model, observe(conn))
         assert not wrong, "pgGit broke its promises:\n  " + "\n  ".join(wrong)
 
+    @pytest.mark.rolled_back
     @given(
         strategies.operation_sequences(min_size=1, max_size=4),
         strategies.fault_plans(
@@ -469,6 +477,7 @@ def test_the_state_machine_survives_crashes(fresh_cluster: Any) -> None:
     )
 
 
+@pytest.mark.rolled_back
 class TestWhoAndWhen:
     def test_a_commit_is_of_the_role_that_makes_it(self, pggit: Target) -> None:
         """Promise: the author is the role that the session took, not the owner of pgGit."""
@@ -501,6 +510,7 @@ class TestWhoAndWhen:
         assert believed.year != year, f"a commit of today with ID {forged} is of {believed}"
 
 
+@pytest.mark.rolled_back
 class TestWhatIsTold:
     def test_a_session_is_told_the_version_on_its_branch(self, pggit: Target) -> None:
         """Promise: get_version answers for the branch that the session is on."""

@@ -19,7 +19,7 @@ from pggit_chaos.oracle import broken_versions, state, value
 from pggit_chaos.plans import Column, FaultPlan, Table
 from pggit_chaos.target import Target
 
-pytestmark = [pytest.mark.chaos, pytest.mark.property]
+pytestmark = [pytest.mark.chaos, pytest.mark.property, pytest.mark.rolled_back]
 
 # A statement of DDL costs what ten others do.
 fewer = settings(max_examples=max(5, settings().max_examples // 2))

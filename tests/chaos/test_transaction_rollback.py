@@ -151,6 +151,7 @@ class TestRollback:
         assert [row.change for row in records.history("public.anew")] == ["CREATE"]
         assert records.columns("anew") == {"id"}
 
+    @pytest.mark.rolled_back
     def test_an_error_caught_in_sql_undoes_its_block(
         self, chaos: Chaos, pggit: Target, chaos_injector: ChaosInjector
     ) -> None:
@@ -208,6 +209,7 @@ class TestIdentity:
                 numbers.append(pggit.trinity_id().split("-")[1])
         assert len(set(numbers)) == len(numbers), f"repeated: {numbers}"
 
+    @pytest.mark.rolled_back
     def test_versions_have_no_gap_after_a_rollback(self, pggit: Target) -> None:
         """Promise: versions count on from where they were, whatever was undone in between."""
         pggit.conn.execute("CREATE TABLE public.counted (id integer)")

@@ -115,6 +115,11 @@ def test_each_begins_anew(pggit, number):
     assert rows == (0,)
     pggit.commit("main", "a message")
 
+@pytest.mark.rolled_back
+@pytest.mark.parametrize("number", range(2))
+def test_what_is_rolled_back_begins_anew_too(pggit, number):
+    test_each_begins_anew(pggit, number)
+
 def test_busy_sessions_are_ended(chaos_connect):
     conn = chaos_connect()
     conn.pgconn.send_query(b"SELECT pg_sleep(1000)")
@@ -144,7 +149,7 @@ def test_a_named_database_is_copied_and_never_written_to(
         conn.rollback()
         result = chaos_run(CHANGES, f"--chaos-dsn={pggit_dsn}", *jobs)
         after = conn.execute(f"{written} WHERE datname = %s", (database,)).fetchone()
-    result.assert_outcomes(passed=4, skipped=2)
+    result.assert_outcomes(passed=6, skipped=2)
     assert before is not None
     assert after is not None
     assert after[1] == before[1]
@@ -157,3 +162,104 @@ def test_what_a_killed_session_left_is_removed_by_the_next(
     cluster.create_database("pggit_chaos_00c0ffee_1")
     chaos_run("def test(pggit): pass", f"--chaos-dsn={pggit_dsn}").assert_outcomes(passed=1)
     assert _databases(cluster) == []
+
+
+ROLLED_BACK = """
+import psycopg
+import pytest
+
+pytestmark = pytest.mark.rolled_back
+SEEN = []
+
+
+def test_its_connections_are_one(pggit, sync_conn, chaos_connect, chaos_injector):
+    assert pggit.conn is sync_conn is chaos_connect(autocommit=True, application_name="me")
+    before = chaos_injector.snapshot()
+    pggit.commit("main", "a message")
+    assert before.changes(chaos_injector.snapshot())
+    SEEN.append((sync_conn.info.dbname, sync_conn.info.backend_pid))
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_nothing_is_left_of_the_one_before(pggit, number):
+    assert pggit.conn.execute("SELECT count(*) FROM pggit.commits").fetchone() == (0,)
+    assert SEEN in ([], [(pggit.conn.info.dbname, pggit.conn.info.backend_pid)])
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    assert pggit.conn.execute(locks).fetchone() == (0,)
+    pggit.conn.execute("SET search_path = nowhere; SELECT pg_advisory_lock(1)")
+    pggit.commit("main", "a message")
+
+
+def test_a_fault_strikes(pggit, chaos):
+    with chaos.fault("pggit.commits.insert.after", "error(40001)") as fault:
+        with pytest.raises(psycopg.errors.SerializationFailure), pggit.conn.transaction():
+            pggit.commit("main", "a message")
+    assert fault.fired == 1
+
+
+@pytest.mark.xfail(strict=True, reason="what COMMIT would fail for comes at the end of the test")
+def test_what_waits_for_commit_comes(pggit):
+    pggit.conn.execute("CREATE TABLE one (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    pggit.conn.execute("INSERT INTO one VALUES (1), (1)")
+
+
+def test_it_may_end_in_an_error(pggit):
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        pggit.conn.execute("SELECT 1/0")
+
+
+def test_it_cannot_commit(sync_conn):
+    with pytest.raises(psycopg.ProgrammingError):
+        sync_conn.commit()
+
+
+def test_it_may_lose_its_session(sync_conn):
+    with pytest.raises(psycopg.OperationalError):
+        sync_conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def test_the_next_one_has_a_new_one(pggit):
+    pggit.commit("main", "a message")
+"""
+
+
+def test_tests_that_are_rolled_back_share_a_database(chaos_run: Run) -> None:
+    chaos_run(ROLLED_BACK).assert_outcomes(passed=8, xfailed=1)
+
+
+ENDED = """
+import pytest
+
+pytestmark = pytest.mark.rolled_back
+
+def test_that_commits(pggit):
+    pggit.commit("main", "a message")
+    pggit.conn.execute("COMMIT")
+
+def test_after_it(pggit):
+    assert pggit.conn.execute("SELECT count(*) FROM pggit.commits").fetchone() == (0,)
+
+def test_that_leaves_damage(pggit):
+    pggit.commit("main", "a message")
+    pggit.conn.execute("UPDATE pggit.branches SET status = NULL WHERE name = 'main'")
+
+def test_that_fails(pggit):
+    with pggit.conn.transaction():
+        pggit.create_branch("")
+"""
+
+
+def test_a_test_that_is_not_rolled_back_fails_and_spoils_no_other(chaos_run: Run) -> None:
+    result = chaos_run(ENDED)
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines(
+        ["*has ended its transaction by itself*", "*branch_status_missing*", "*InvalidName*"]
+    )
+
+
+def test_a_test_that_is_rolled_back_takes_no_other_connections(chaos_run: Run) -> None:
+    names = ("async_conn", "async_conn_pool", "conn_pool", "deadlock_setup", "load_generator")
+    tests = [f"@pytest.mark.rolled_back\ndef test_{name}({name}): pass" for name in names]
+    result = chaos_run("\n".join(["import pytest", *tests]))
+    result.assert_outcomes(errors=len(names))
+    result.stdout.fnmatch_lines(["*has one connection, and takes others*"] * len(names))

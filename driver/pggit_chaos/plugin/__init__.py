@@ -29,8 +29,9 @@ MARKERS = (
     "migration: a migration that fails",
     "recovery: the way back after a failure",
     "load: many operations, or large ones",
-    "slow: takes more than ten seconds",
+    "slow: takes long for what it adds to the others, which the smoke level has",
     "destructive: crashes, starves or fills a server of its own",
+    "rolled_back: has one connection, in a transaction that is rolled back, and shares the database",
     "may_leave_findings(*check_ids): fsck may find something when the test is over; "
     "without ids anything",
 )

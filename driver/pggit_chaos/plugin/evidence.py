@@ -53,9 +53,11 @@ SELECT pg_terminate_backend(pid, 1000)
 def describe(experiment: Experiment) -> str:
     """Return what a reader of a failure report wants to know, as lines of text."""
     lines = ["armed by the test:", *_indented(map(describe_armed, experiment.armed))]
+    if experiment.over is not None:
+        return "\n".join([*lines, experiment.over])
     # What a failed test left behind may be anything; that it cannot be read is said.
     try:
-        with _connected(experiment.conninfo) as conn:
+        with _looking(experiment) as conn:
             for heading, (query, line) in _VIEWS.items():
                 rows = conn.execute(query).fetchall()
                 lines += [heading, *_indented(line.format(*row) for row in rows)]
@@ -85,8 +87,13 @@ def describe_findings(findings: Sequence[Finding]) -> list[str]:
 
 
 def new_findings(experiment: Experiment) -> list[Finding]:
-    """Return what fsck finds that the template did not have."""
-    with _connected(experiment.conninfo) as conn:
+    """Return what fsck finds that the template did not have.
+
+    A transaction that is over leaves nothing to look at.
+    """
+    if experiment.over is not None:
+        return []
+    with _looking(experiment) as conn:
         try:
             findings = Chaos(conn).fsck()
         except ChaosError as error:
@@ -99,16 +106,26 @@ def new_findings(experiment: Experiment) -> list[Finding]:
 
 def sound_checks(experiment: Experiment) -> set[str]:
     """Return the checks whose findings are damage on every pgGit."""
-    with _connected(experiment.conninfo) as conn:
+    with _looking(experiment) as conn:
         return {each.check_id for each in Chaos(conn).integrity_checks() if each.sound}
 
 
 @contextmanager
-def _connected(conninfo: str) -> Iterator[psycopg.Connection[Any]]:
+def _looking(experiment: Experiment) -> Iterator[psycopg.Connection[Any]]:
+    """Yield a connection that sees what the test did: another one, or in its own transaction."""
     import psycopg
 
-    with translated(), psycopg.connect(conninfo, autocommit=True, options=_PATIENCE) as conn:
-        yield conn
+    if experiment.conn is None:
+        with (
+            translated(),
+            psycopg.connect(experiment.conninfo, autocommit=True, options=_PATIENCE) as conn,
+        ):
+            yield conn
+        return
+    with translated(), experiment.conn.transaction():
+        # What waits for COMMIT comes now: there will be none.
+        experiment.conn.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        yield experiment.conn
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

@@ -76,15 +76,33 @@ def fresh_cluster(chaos_provision: Provision) -> Iterator[Callable[..., Cluster]
 def chaos_database(request: pytest.FixtureRequest, chaos_provision: Provision) -> Iterator[str]:
     """The conninfo of this test's own pristine database: pgGit and the extension, enabled.
 
-    Hooks are in it if the test asks for ``chaos``.
+    Hooks are in it if the test asks for ``chaos``.  A test that is marked ``rolled_back``
+    shares it with others: what it has of its own is a transaction.
     """
     kind = _kind_for(request)
-    conninfo = chaos_provision.make(kind)
-    request.node.stash[EXPERIMENT] = Experiment(
-        conninfo=conninfo, known_findings=chaos_provision.findings, hooked=kind == "hooked"
-    )
-    yield conninfo
-    chaos_provision.drop(conninfo)
+    with ExitStack() as stack:
+        conn = None
+        if request.node.get_closest_marker("rolled_back"):
+            shared = chaos_provision.share(kind)
+            conninfo = shared.conninfo
+            conn = stack.enter_context(shared.transaction())
+        else:
+            conninfo = chaos_provision.make(kind)
+            stack.callback(chaos_provision.drop, conninfo)
+        request.node.stash[EXPERIMENT] = Experiment(
+            conninfo=conninfo,
+            conn=conn,
+            known_findings=chaos_provision.findings,
+            hooked=kind == "hooked",
+        )
+        yield conninfo
+
+
+def _require_own_database(request: pytest.FixtureRequest) -> None:
+    """Fail a test that would write to a database which it shares, over other connections."""
+    if request.node.get_closest_marker("rolled_back"):
+        reason = "a test that is marked rolled_back has one connection, and takes others"
+        pytest.fail(reason, pytrace=False)
 
 
 def _kind_for(request: pytest.FixtureRequest) -> Kind:
@@ -97,10 +115,19 @@ def _kind_for(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def chaos_connect(chaos_database: str) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
-    """A factory of connections to this test's database: ``chaos_connect(autocommit=False)``."""
+def chaos_connect(
+    request: pytest.FixtureRequest, chaos_database: str
+) -> Iterator[Callable[..., psycopg.Connection[Any]]]:
+    """A factory of connections to this test's database: ``chaos_connect(autocommit=False)``.
+
+    A test that is marked ``rolled_back`` gets the same one each time.
+    """
     import psycopg
 
+    experiment = request.node.stash[EXPERIMENT]
+    if experiment.conn is not None:
+        yield lambda **_: experiment.conn
+        return
     with ExitStack() as stack:
 
         def connect(*, autocommit: bool = False, **parameters: Any) -> psycopg.Connection[Any]:
@@ -119,9 +146,10 @@ def sync_conn(chaos_connect: Callable[..., psycopg.Connection[Any]]) -> psycopg.
 
 @pytest.fixture
 def async_conn(
-    chaos_database: str, async_runner: asyncio.Runner
+    request: pytest.FixtureRequest, chaos_database: str, async_runner: asyncio.Runner
 ) -> Iterator[psycopg.AsyncConnection[Any]]:
     """An asynchronous connection to this test's database, not in autocommit mode."""
+    _require_own_database(request)
     import psycopg
 
     conn = async_runner.run(psycopg.AsyncConnection.connect(chaos_database))
@@ -134,6 +162,7 @@ def conn_pool(
     request: pytest.FixtureRequest, chaos_database: str
 ) -> Iterator[psycopg_pool.ConnectionPool[Any]]:
     """A pool of connections, of four at most unless it is parametrized with another number."""
+    _require_own_database(request)
     from psycopg_pool import ConnectionPool
 
     size = getattr(request, "param", POOL_SIZE)
@@ -148,6 +177,7 @@ def async_conn_pool(
     request: pytest.FixtureRequest, chaos_database: str, async_runner: asyncio.Runner
 ) -> Iterator[psycopg_pool.AsyncConnectionPool[Any]]:
     """A pool of asynchronous connections, as ``conn_pool``."""
+    _require_own_database(request)
     from psycopg_pool import AsyncConnectionPool
 
     async def open_pool() -> AsyncConnectionPool[Any]:
@@ -210,16 +240,22 @@ def transaction_monitor(
 
 
 @pytest.fixture
-def load_generator(chaos_connect: Callable[..., psycopg.Connection[Any]]) -> LoadGenerator:
+def load_generator(
+    request: pytest.FixtureRequest, chaos_connect: Callable[..., psycopg.Connection[Any]]
+) -> LoadGenerator:
     """Many workers over connections of their own."""
+    _require_own_database(request)
     from pggit_chaos.load import LoadGenerator
 
     return LoadGenerator(chaos_connect)
 
 
 @pytest.fixture
-def deadlock_setup(chaos_connect: Callable[..., psycopg.Connection[Any]]) -> DeadlockSetup:
+def deadlock_setup(
+    request: pytest.FixtureRequest, chaos_connect: Callable[..., psycopg.Connection[Any]]
+) -> DeadlockSetup:
     """Two sessions that really deadlock."""
+    _require_own_database(request)
     from pggit_chaos.deadlock import DeadlockSetup
 
     return DeadlockSetup(chaos_connect)

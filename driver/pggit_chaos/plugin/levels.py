@@ -1,14 +1,14 @@
-"""How much Hypothesis tries: a profile for each level of the suite."""
+"""How much a level of the suite tries: which cases, and of Hypothesis how many examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
 
-__all__ = ["DEFAULT", "LEVELS", "examples", "register"]
+__all__ = ["DEFAULT", "LEVELS", "cases", "examples", "register"]
 
 DEFAULT: Final = "smoke"
 LEVELS: Final[dict[str, dict[str, Any]]] = {
@@ -16,6 +16,19 @@ LEVELS: Final[dict[str, dict[str, Any]]] = {
     "full": {"max_examples": 60, "stateful_step_count": 30},
     "weekly": {"max_examples": 500, "stateful_step_count": 50},
 }
+
+
+def cases(values: Iterable[Any], *, smoke: Collection[Any]) -> list[Any]:
+    """Return what a test is parametrized with: all but ``smoke`` are marked ``slow``.
+
+    Raises ValueError where one of ``smoke`` is none of the values.
+    """
+    every = list(values)
+    if unknown := [value for value in smoke if value not in every]:
+        raise ValueError(f"no such cases: {unknown}")
+    return [
+        value if value in smoke else pytest.param(value, marks=pytest.mark.slow) for value in every
+    ]
 
 
 def register() -> None:

@@ -1,4 +1,4 @@
-"""Where the tests' databases come from: one template a session, one clone a test."""
+"""Where the tests' databases come from: one template a session, one clone a test or for many."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pggit_chaos.errors import ChaosError, NotApplicableError, UsageError
 from pggit_chaos.plugin import servers
 from pggit_chaos.plugin.options import Options
 from pggit_chaos.plugin.servers import NamedServer, Server, ThrowawayServer
+from pggit_chaos.plugin.shared_database import SharedDatabase
 
 if TYPE_CHECKING:
     import psycopg
@@ -34,11 +35,15 @@ class Provision:
         self.server: Server | None = None
         self.findings: frozenset[tuple[str, str]] = frozenset()
         self._templates: dict[Kind, str] = {}
+        self._shared: dict[Kind, SharedDatabase] = {}
         self._failures: dict[Kind, ChaosError] = {}
         self._numbers = itertools.count(1)
 
     def close(self) -> None:
         """Stop the server, or drop what was made on the named one."""
+        for shared in self._shared.values():
+            shared.close()
+        self._shared.clear()
         if self.server is not None:
             self.server.close()
             self.server = None
@@ -58,6 +63,16 @@ class Provision:
         name = self._server().clone(template, next(self._numbers))
         self._server().prepare(template, next(self._numbers))
         return self._server().dsn(name)
+
+    def share(self, kind: Kind = "plain") -> SharedDatabase:
+        """Return the database of tests that are rolled back; made anew once one has spoilt it."""
+        shared = self._shared.get(kind)
+        if shared is None or shared.spoilt:
+            if shared is not None:
+                shared.close()
+                self.drop(shared.conninfo)
+            shared = self._shared[kind] = SharedDatabase(self.make(kind))
+        return shared
 
     def drop(self, conninfo: str) -> None:
         """Drop a database, and with it whoever is still connected."""

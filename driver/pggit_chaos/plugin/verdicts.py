@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pggit_chaos.errors import ChaosError, NotApplicableError
-from pggit_chaos.plugin.experiment import EXPERIMENT, Experiment
+from pggit_chaos.plugin.experiment import ENDED, EXPERIMENT, Experiment
 from pggit_chaos.plugin.options import Options
 
 SECTION = "pggit_chaos"
@@ -65,6 +65,8 @@ def _judge(item: pytest.Item, experiment: Experiment) -> None:
     if options.must_fire and idle:
         lines = [f"  {evidence.describe_armed(armed)}" for armed in idle]
         pytest.fail("\n".join(["armed, and never fired:", *lines]), pytrace=False)
+    if experiment.over == ENDED:
+        pytest.fail(ENDED, pytrace=False)
     allowed = _allowed(item)
     if options.null or allowed == ():
         return
