@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.concurrent]
 
 WORKERS = [
     2,
-    8,
+    pytest.param(8, marks=pytest.mark.slow),
     pytest.param(50, marks=pytest.mark.slow),
     pytest.param(100, marks=[pytest.mark.slow, pytest.mark.load]),
 ]
@@ -97,6 +97,7 @@ class TestConcurrentCreation:
         due = value(ground.conn, HOLDING, "main")
         assert value(ground.conn, HOLDING, "contested") == due, "it was filled twice, or half"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("num_workers", [6, pytest.param(50, marks=pytest.mark.slow)])
     def test_concurrent_creation_of_different_branches(
         self, ground: Target, crowd: Crowd, num_workers: int
@@ -129,6 +130,7 @@ class TestConcurrentCreation:
         assert sqlstates([outcome]) == (["23505"] if committed else []), f"it saw {outcome}"
         assert value(pggit.conn, BRANCHES, "contested") == 1
 
+    @pytest.mark.slow
     def test_a_branch_has_a_schema_change_of_its_parent_wholly_or_not_at_all(
         self, ground: Target, crowd: Crowd, first: Target
     ) -> None:
@@ -143,6 +145,7 @@ class TestConcurrentCreation:
         has_late = value(ground.conn, COLUMNS, "public.late", "side") is not None
         assert has_more == has_late, "it has half of what a transaction did"
 
+    @pytest.mark.slow
     def test_each_session_has_a_branch_of_its_own(self, ground: Target, crowd: Crowd) -> None:
         """Promise: which branch a session is on is nobody else's business."""
         for branch in ("a", "b"):
@@ -200,6 +203,7 @@ class TestDeletion:
             status = value(pggit.conn, STATUS, "doomed")
             assert status == "ACTIVE", f"the commit was answered, and its branch is {status}"
 
+    @pytest.mark.slow
     def test_a_branch_of_one_that_is_being_deleted_is_whole_or_refused(
         self, ground: Target, crowd: Crowd, first: Target
     ) -> None:
@@ -239,6 +243,7 @@ class TestDeletion:
 
 
 class TestMerges:
+    @pytest.mark.slow
     def test_a_change_that_commits_during_a_merge_comes_with_that_or_the_next_one(
         self, ground: Target, crowd: Crowd, first: Target
     ) -> None:
@@ -279,6 +284,7 @@ class TestMerges:
         wrong = broken_lines(ground.conn) + broken_versions(ground.conn)
         assert not wrong, "\n".join(wrong)
 
+    @pytest.mark.slow
     def test_a_merge_that_is_struck_in_its_middle_leaves_both_branches_as_they_were(
         self, ground: Target, chaos: Chaos, crowd: Crowd
     ) -> None:
@@ -305,6 +311,7 @@ class TestMerges:
 
 
 class TestConcurrentDataBranches:
+    @pytest.mark.slow
     def test_one_table_is_branched_for_many(self, ground: Target, crowd: Crowd) -> None:
         """Promise: each branch has a copy of all rows, made at once or not."""
         outcomes = crowd.together(*(copying(f"data{worker}") for worker in range(4)))
@@ -313,6 +320,7 @@ class TestConcurrentDataBranches:
             found = rows_of(ground.conn, f"data{worker}")
             assert found == [20], f"there are copies of {found} rows"
 
+    @pytest.mark.slow
     def test_one_branch_has_one_copy_of_a_table(self, ground: Target, crowd: Crowd) -> None:
         """Promise: of two that copy a table for one branch one does; the books agree."""
         outcomes = crowd.together(*[copying("data")] * 3)
@@ -320,6 +328,7 @@ class TestConcurrentDataBranches:
         found = rows_of(ground.conn, "data")
         assert found == [20], f"there are copies of {found} rows"
 
+    @pytest.mark.slow
     def test_a_copy_has_the_rows_of_one_moment(
         self, ground: Target, chaos: Chaos, crowd: Crowd
     ) -> None:
@@ -350,6 +359,7 @@ class TestConcurrentDataBranches:
         else:
             assert errors([outcome]), "deleted, says pgGit, and the branch is there"
 
+    @pytest.mark.slow
     def test_no_copy_is_made_for_a_branch_that_is_being_deleted(
         self, ground: Target, crowd: Crowd, first: Target
     ) -> None:

@@ -12,6 +12,7 @@ from pggit_chaos.chaos import Chaos
 from pggit_chaos.crowd import Crowd, errors, sqlstates
 from pggit_chaos.errors import NotApplicableError
 from pggit_chaos.oracle import broken_lines, value
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.retry import with_retry
 from pggit_chaos.target import Target
 
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.concurrent]
 
 WORKERS = [
     2,
-    8,
+    pytest.param(8, marks=pytest.mark.slow),
     pytest.param(20, marks=pytest.mark.slow),
     pytest.param(50, marks=pytest.mark.slow),
     pytest.param(100, marks=[pytest.mark.slow, pytest.mark.load]),
@@ -75,6 +76,7 @@ class TestConcurrentCommits:
         assert stored(pggit.conn), "no commit is stored"
         assert not broken_lines(pggit.conn), "\n".join(broken_lines(pggit.conn))
 
+    @pytest.mark.slow
     def test_concurrent_commits_different_branches(self, pggit: Target, crowd: Crowd) -> None:
         """Promise: each branch has its own commits and no other's."""
         for worker in range(6):
@@ -156,6 +158,7 @@ class TestTurns:
         assert parent != undone, "the parent is a commit that there is not"
         assert parent == ground, f"it follows {ground}, and has {parent} as its parent"
 
+    @pytest.mark.slow
     def test_a_commit_does_not_overtake_one_that_has_read_the_head(
         self, pggit: Target, chaos: Chaos, crowd: Crowd
     ) -> None:
@@ -230,7 +233,9 @@ class TestTurns:
 
 
 class TestFaultsAmongCommits:
-    @pytest.mark.parametrize("end", ["pg_terminate_backend", "pg_cancel_backend"])
+    @pytest.mark.parametrize(
+        "end", cases(["pg_terminate_backend", "pg_cancel_backend"], smoke=["pg_cancel_backend"])
+    )
     def test_a_session_that_ends_in_its_commit_takes_nothing_along(
         self, pggit: Target, chaos: Chaos, crowd: Crowd, end: str
     ) -> None:
@@ -274,6 +279,7 @@ class TestFaultsAmongCommits:
         assert sorted(stored(pggit.conn)) == due
         assert not broken_lines(pggit.conn), "\n".join(broken_lines(pggit.conn))
 
+    @pytest.mark.slow
     def test_one_commit_that_fails_does_not_spoil_those_beside_it(
         self, pggit: Target, chaos: Chaos, crowd: Crowd
     ) -> None:
@@ -291,6 +297,7 @@ class TestFaultsAmongCommits:
         assert set(answered) <= set(hashes), "a commit that was answered is not there"
         assert not broken_lines(pggit.conn), "\n".join(broken_lines(pggit.conn))
 
+    @pytest.mark.slow
     def test_a_merge_and_a_commit_to_its_source_both_take_place(
         self, pggit: Target, chaos: Chaos, crowd: Crowd
     ) -> None:

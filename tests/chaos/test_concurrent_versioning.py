@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.concurrent]
 
 WORKERS = [
     2,
-    8,
+    pytest.param(8, marks=pytest.mark.slow),
     pytest.param(20, marks=pytest.mark.slow),
     pytest.param(50, marks=pytest.mark.slow),
     pytest.param(100, marks=[pytest.mark.slow, pytest.mark.load]),
@@ -88,6 +88,7 @@ class TestConcurrentVersioning:
         assert answered == list(range(before + 1, before + count + 1)), "versions came twice"
         sound(pggit.conn, counted, before, count)
 
+    @pytest.mark.slow
     def test_severities_add_up_in_the_order_of_history(
         self, pggit: Target, crowd: Crowd, counted: int
     ) -> None:
@@ -106,6 +107,7 @@ class TestConcurrentVersioning:
         reached = pggit.conn.execute(SEMANTIC, (counted,)).fetchone()
         assert reached == version, f"history leads to {version}, and the object is at {reached}"
 
+    @pytest.mark.slow
     def test_concurrent_schema_changes_are_all_counted(
         self, pggit: Target, crowd: Crowd, counted: int
     ) -> None:
@@ -152,6 +154,7 @@ class TestConcurrentVersioning:
         issued = [id_ for ids in crowd.together(*[wavering] * 4) for id_ in ids]
         assert len(set(issued)) == len(issued), "an ID of a transaction that rolled back came again"
 
+    @pytest.mark.slow
     def test_an_object_is_tracked_once_whoever_is_first(self, pggit: Target, crowd: Crowd) -> None:
         """Promise: sessions that have pgGit track one object at once are answered one id."""
         function = "ensure_object(pggit.object_type,text,text,text,jsonb)"
@@ -170,6 +173,7 @@ class TestConcurrentVersioning:
 
 
 class TestLostUpdates:
+    @pytest.mark.slow
     def test_an_increment_in_the_middle_of_another_is_not_lost(
         self, pggit: Target, chaos: Chaos, crowd: Crowd, counted: int
     ) -> None:
@@ -184,6 +188,7 @@ class TestLostUpdates:
         assert sorted(outcomes) == [[before + 1], [before + 2]], "both were answered one version"
         sound(pggit.conn, counted, before, 2)
 
+    @pytest.mark.slow
     def test_a_schema_change_in_the_middle_of_an_increment_is_not_lost(
         self, pggit: Target, chaos: Chaos, crowd: Crowd, counted: int
     ) -> None:
@@ -205,6 +210,7 @@ class TestLostUpdates:
         )
         assert value(pggit.conn, knows, counted), "the increment undid what ALTER TABLE recorded"
 
+    @pytest.mark.slow
     def test_an_increment_that_rolls_back_leaves_no_gap(
         self, pggit: Target, crowd: Crowd, counted: int, first: Target
     ) -> None:
@@ -217,6 +223,7 @@ class TestLostUpdates:
             assert second.outcome() == [before + 1]
         sound(pggit.conn, counted, before, 1)
 
+    @pytest.mark.slow
     def test_an_increment_of_a_session_that_is_killed_is_undone(
         self, pggit: Target, chaos: Chaos, crowd: Crowd, counted: int
     ) -> None:
@@ -230,6 +237,7 @@ class TestLostUpdates:
                 assert second.outcome() == [before + 1]
         sound(pggit.conn, counted, before, 1)
 
+    @pytest.mark.slow
     def test_increments_that_are_retried_count_exactly_once(
         self, pggit: Target, chaos: Chaos, crowd: Crowd, counted: int
     ) -> None:
@@ -276,6 +284,7 @@ class TestIndependence:
         sound(pggit.conn, counted, start[0], 8)
         sound(pggit.conn, copy, start[1], 2)
 
+    @pytest.mark.slow
     def test_nobody_sees_a_version_without_its_history(
         self, pggit: Target, chaos: Chaos, crowd: Crowd, counted: int
     ) -> None:

@@ -22,6 +22,7 @@ from pggit_chaos.errors import NotApplicableError
 from pggit_chaos.inspection import sound_findings
 from pggit_chaos.load import LoadGenerator
 from pggit_chaos.monitor import TransactionMonitor
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.retry import is_connection_lost, with_retry
 from pggit_chaos.target import Target
@@ -60,6 +61,7 @@ def _limit(conn: Connection, role: str, connections: int) -> None:
 
 
 class TestNoMoreConnections:
+    @pytest.mark.slow
     def test_those_who_are_in_go_on(
         self, pggit: Target, chaos_connect: Connect, member: str
     ) -> None:
@@ -130,6 +132,7 @@ class TestNoMoreConnections:
 
 
 class TestPool:
+    @pytest.mark.slow
     @pytest.mark.parametrize("conn_pool", [2], indirect=True)
     def test_a_pool_that_is_empty_says_so_and_fills_again(
         self, pggit: Target, conn_pool: ConnectionPool[Connection]
@@ -169,6 +172,7 @@ class TestPool:
         assert _commit(conn_pool, "succeeds") == pid
         assert Records(chaos.conn).messages() == ["succeeds"]
 
+    @pytest.mark.slow
     def test_a_pool_whose_sessions_were_ended_recovers(
         self, pggit: Target, conn_pool: ConnectionPool[Connection]
     ) -> None:
@@ -216,6 +220,7 @@ class TestBlockedSessions:
         pggit.commit("main", "need not wait")
         assert Records(pggit.conn).messages() == ["need not wait"]
 
+    @pytest.mark.slow
     def test_a_session_that_idles_is_ended_and_the_next_goes_on(
         self, pggit: Target, sync_conn: Connection
     ) -> None:
@@ -233,6 +238,7 @@ class TestBlockedSessions:
             sync_conn.execute("SELECT")
         assert Records(pggit.conn).messages() == ["goes on"]
 
+    @pytest.mark.slow
     def test_a_statement_that_takes_too_long_is_ended_whole(
         self, chaos: Chaos, pggit: Target, sync_conn: Connection
     ) -> None:
@@ -252,7 +258,13 @@ class TestFootprint:
 
     TIMES = 8
 
-    @pytest.mark.parametrize("operation", ["commit", "branch", "merge", "data branch", "DDL"])
+    @pytest.mark.parametrize(
+        "operation",
+        cases(
+            ["commit", "branch", "merge", "data branch", "DDL"],
+            smoke=["commit", "branch", "merge"],
+        ),
+    )
     def test_nothing_piles_up_in_a_session(
         self, pggit: Target, transaction_monitor: TransactionMonitor, operation: str
     ) -> None:
@@ -302,6 +314,7 @@ def _work(target: Target, operation: str, number: int) -> None:
 
 @pytest.mark.load
 class TestManyConnections:
+    @pytest.mark.slow
     def test_a_hundred_connections_commit_at_once(
         self, pggit: Target, load_generator: LoadGenerator
     ) -> None:

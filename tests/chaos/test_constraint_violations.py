@@ -12,6 +12,7 @@ from psycopg.pq import TransactionStatus
 
 from pggit_chaos.errors import NotApplicableError
 from pggit_chaos.injector import ChaosInjector
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.target import Target
 
@@ -82,7 +83,20 @@ def ground(pggit: Target) -> Target:
 
 class TestCalls:
     @pytest.mark.rolled_back
-    @pytest.mark.parametrize("name", CALLS)
+    @pytest.mark.parametrize(
+        "name",
+        cases(
+            CALLS,
+            smoke=[
+                "a branch that exists",
+                "a branch of an unknown parent",
+                "a commit to a branch that cannot be",
+                "deleting main",
+                "merging an unknown branch",
+                "data of an unknown table",
+            ],
+        ),
+    )
     def test_what_must_not_be_is_refused(
         self, ground: Target, chaos_injector: ChaosInjector, name: str
     ) -> None:
@@ -115,6 +129,7 @@ class TestCalls:
         assert len(rows) == 2
         assert Records(sync_conn).branches().keys() >= {"main", "taken"}
 
+    @pytest.mark.slow
     def test_a_savepoint_saves_the_rest(self, ground: Target, sync_conn: Connection) -> None:
         """Promise: within a savepoint a refused call costs the caller nothing."""
         target = Target(sync_conn)
@@ -295,6 +310,7 @@ class TestSchemaChanges:
         assert not changed, f"a change that failed left something in {changed}"
         assert "public.known" in Records(pggit.conn).active()
 
+    @pytest.mark.slow
     def test_a_constraint_that_waits_for_commit_takes_pggit_with_it(
         self, pggit: Target, sync_conn: Connection, chaos_injector: ChaosInjector
     ) -> None:

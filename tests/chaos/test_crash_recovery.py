@@ -20,6 +20,7 @@ from pggit_chaos.cluster import Cluster
 from pggit_chaos.injector import ChaosInjector
 from pggit_chaos.load import LoadGenerator
 from pggit_chaos.monitor import TransactionMonitor
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.target import Target
 
@@ -109,7 +110,9 @@ def _failed(work: Future[Any]) -> bool:
 class TestSessionThatIsKilled:
     """Short of a crash: SIGTERM to one backend, which is what an administrator does."""
 
-    @pytest.mark.parametrize("name", MIDDLES)
+    @pytest.mark.parametrize(
+        "name", cases(MIDDLES, smoke=["commit, after its row", "create_branch"])
+    )
     def test_nothing_of_it_is_left(
         self,
         chaos: Chaos,

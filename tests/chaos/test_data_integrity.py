@@ -12,6 +12,7 @@ from psycopg import errors, sql
 
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.errors import NotApplicableError
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.target import Target
 
@@ -241,7 +242,10 @@ WRITES: dict[str, tuple[str, str, Callable[[Target], object]]] = {
 
 @pytest.mark.rolled_back
 @pytest.mark.may_leave_findings
-@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize(
+    "name",
+    cases(WRITES, smoke=["a commit is lost", "a parent is corrupted", "a change is lost"]),
+)
 def test_a_write_that_goes_wrong_is_noticed(chaos: Chaos, pggit: Target, name: str) -> None:
     """Promise: pgGit's books are kept twice, so that one lost or corrupted write shows.
 

@@ -15,6 +15,7 @@ from pggit_chaos.deadlock import Deadlock, DeadlockSetup, NoDeadlockError
 from pggit_chaos.errors import NotApplicableError
 from pggit_chaos.monitor import TransactionMonitor
 from pggit_chaos.oracle import broken_lines, broken_versions, refused, state, value
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.target import Target
 
 pytestmark = [pytest.mark.chaos, pytest.mark.concurrent]
@@ -101,6 +102,7 @@ class TestRealDeadlocks:
             assert value(pggit.conn, COMMITS, branch) == due, "not exactly once each"
         assert not broken_lines(pggit.conn), "\n".join(broken_lines(pggit.conn))
 
+    @pytest.mark.slow
     def test_versions_crosswise(
         self, pggit: Target, deadlock_setup: DeadlockSetup, objects: tuple[int, int]
     ) -> None:
@@ -130,6 +132,7 @@ class TestRealDeadlocks:
         assert value(pggit.conn, "SELECT balance FROM public.account") == 2
         assert len(value(pggit.conn, COMMITS, "main")) == 2
 
+    @pytest.mark.slow
     def test_schema_changes_crosswise(
         self, pggit: Target, deadlock_setup: DeadlockSetup, objects: tuple[int, int]
     ) -> None:
@@ -195,6 +198,7 @@ class TestRealDeadlocks:
         found = [value(pggit.conn, COMMITS, branch) for branch in "abc"]
         assert found == [["winner"], ["winner"], ["before"]]
 
+    @pytest.mark.slow
     def test_three_in_a_circle(
         self, pggit: Target, crowd: Crowd, chaos_connect: Any, branches: tuple[str, str]
     ) -> None:
@@ -247,7 +251,9 @@ class TestNoDeadlocks:
             yield [one.outcome(), other.outcome()]
 
     @pytest.mark.parametrize(
-        "locked", ["name = 'main'", "name = 'side'"], ids=["behind main", "behind side"]
+        "locked",
+        cases(["name = 'main'", "name = 'side'"], smoke=["name = 'side'"]),
+        ids=["behind main", "behind side"],
     )
     def test_merges_in_opposite_directions(
         self, pggit: Target, crowd: Crowd, chaos_connect: Any, locked: str
@@ -264,6 +270,7 @@ class TestNoDeadlocks:
         assert value(pggit.conn, COMMITS, "main") == ["there"], "a merge is a commit on its target"
         assert value(pggit.conn, COMMITS, "side") == ["back"]
 
+    @pytest.mark.slow
     def test_merges_and_increments(self, pggit: Target, crowd: Crowd) -> None:
         """Promise: merges and increments of what is merged do not deadlock."""
         pggit.conn.execute("CREATE TABLE public.shared (id integer)")
@@ -314,6 +321,7 @@ class TestNoDeadlocks:
 
 
 class TestLocksThatAreNotHad:
+    @pytest.mark.slow
     def test_a_lock_timeout_is_the_callers(self, pggit: Target, chaos_connect: Any) -> None:
         """Promise: who sets lock_timeout sees 55P03 and not a wait, and nothing was done."""
         holder, impatient = chaos_connect(), Target(chaos_connect(autocommit=True))
@@ -346,7 +354,7 @@ class TestLocksThatAreNotHad:
 
 
 class TestInjectedDeadlocks:
-    @pytest.mark.parametrize("name", INJECTABLE)
+    @pytest.mark.parametrize("name", cases(INJECTABLE, smoke=["commit on main"]))
     def test_a_deadlock_at_any_step_surfaces_as_one(
         self, pggit: Target, chaos: Chaos, name: str
     ) -> None:

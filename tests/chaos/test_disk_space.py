@@ -19,6 +19,7 @@ from pggit_chaos.errors import NotApplicableError, UnavailableError
 from pggit_chaos.injector import ChaosInjector
 from pggit_chaos.inspection import sound_findings
 from pggit_chaos.load import LoadGenerator
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.target import Target
 
@@ -129,6 +130,7 @@ class TestDiskFull:
         ).fetchone()
         assert copied is None or copied[0] in (None, 8_000)
 
+    @pytest.mark.slow
     def test_history_without_room_makes_no_version(
         self, pggit: Target, tablespace: Tablespace
     ) -> None:
@@ -152,6 +154,7 @@ class TestDiskFull:
         tablespace.disk.resize(64 * MEGABYTE)
         assert pggit.increment_version(object_id) == (history[-1].new_version or 0) + 1
 
+    @pytest.mark.slow
     def test_commits_without_room_are_not_made(self, pggit: Target, tablespace: Tablespace) -> None:
         """Promise: what commit answered is stored.  Failure: the disk of the commits is full."""
         records = Records(pggit.conn)
@@ -163,7 +166,7 @@ class TestDiskFull:
         pggit.commit("main", "there is room again")
         assert records.messages()[-1] == "there is room again"
 
-    @pytest.mark.parametrize("sqlstate", ["53100", "58030"])
+    @pytest.mark.parametrize("sqlstate", cases(["53100", "58030"], smoke=["58030"]))
     def test_a_disk_error_at_any_step_surfaces(
         self, chaos: Chaos, pggit: Target, sqlstate: str
     ) -> None:
@@ -178,6 +181,7 @@ class TestDiskFull:
         ]
         assert not worse, f"a commit does not survive {sqlstate}\n" + "\n".join(worse)
 
+    @pytest.mark.slow
     def test_a_file_that_may_not_grow_stops_a_data_branch_whole(
         self, chaos_cluster: Cluster, pggit: Target, chaos_injector: ChaosInjector
     ) -> None:
@@ -279,6 +283,7 @@ class TestWalFull:
             Target(after).commit("main", "there is room again")
 
 
+@pytest.mark.slow
 @pytest.mark.load
 def test_many_sessions_on_a_full_disk_lose_nothing(
     pggit: Target, tablespace: Tablespace, load_generator: LoadGenerator

@@ -14,6 +14,7 @@ import pytest
 
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.load import LoadGenerator, LoadReport
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.target import Target
 
@@ -30,6 +31,7 @@ def _require_success(report: LoadReport) -> None:
 
 
 class TestLoad:
+    @pytest.mark.slow
     def test_sessions_on_branches_of_their_own_lose_nothing(
         self, pggit: Target, load_generator: LoadGenerator
     ) -> None:
@@ -48,6 +50,7 @@ class TestLoad:
             expected = {f"commit {number}" for number in range(60) if number % 4 == worker}
             assert set(records.messages(f"worker/{worker}")) == expected
 
+    @pytest.mark.slow
     def test_mixed_work_leaves_sound_books(
         self, pggit: Target, load_generator: LoadGenerator
     ) -> None:
@@ -78,7 +81,9 @@ class TestLoad:
         first = versions[0] or 0
         assert versions == list(range(first, first + 11)), f"versions lost or doubled: {versions}"
 
-    @pytest.mark.parametrize("action", ["error(40001)", "terminate", "cancel"])
+    @pytest.mark.parametrize(
+        "action", cases(["error(40001)", "terminate", "cancel"], smoke=["cancel"])
+    )
     def test_what_was_acknowledged_is_stored_and_nothing_else(
         self, chaos: Chaos, load_generator: LoadGenerator, action: str
     ) -> None:
@@ -104,6 +109,7 @@ class TestLoad:
             f" acknowledged and not stored: {Counter(acknowledged) - stored}"
         )
 
+    @pytest.mark.slow
     def test_a_load_of_some_time_ends_in_time(
         self, pggit: Target, load_generator: LoadGenerator
     ) -> None:
@@ -159,6 +165,7 @@ class TestIdentityAtScale:
 
 
 class TestManyObjects:
+    @pytest.mark.slow
     def test_a_branch_of_many_tables_has_them_all(self, pggit: Target) -> None:
         """Promise: a branch of hundreds of objects is complete, and so is its merge."""
         conn, records = pggit.conn, Records(pggit.conn)
@@ -180,6 +187,7 @@ class TestManyObjects:
         for number in range(20):
             assert "b" in records.columns(f"t{number}"), f"the merge lost column b of t{number}"
 
+    @pytest.mark.slow
     def test_a_long_history_is_read_back_whole(self, pggit: Target) -> None:
         """Promise: the hundredth version of an object comes after ninety-nine others."""
         pggit.conn.execute("CREATE TABLE public.busy (id integer)")

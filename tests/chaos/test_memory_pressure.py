@@ -13,6 +13,7 @@ from pggit_chaos.chaos import Chaos
 from pggit_chaos.cluster import Cluster
 from pggit_chaos.errors import NotApplicableError, UnavailableError
 from pggit_chaos.injector import ChaosInjector
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.target import Target
 
@@ -97,7 +98,7 @@ class TestMemoryRefused:
         pggit.create_data_branch("heavy", "starved")
         assert "pggit.branched_tables" in before.changes(chaos_injector.snapshot())
 
-    @pytest.mark.parametrize("operation", ["commit", "merge"])
+    @pytest.mark.parametrize("operation", cases(["commit", "merge"], smoke=["commit"]))
     def test_memory_refused_at_any_step_surfaces(
         self, chaos: Chaos, pggit: Target, operation: str
     ) -> None:
@@ -116,6 +117,7 @@ class TestMemoryRefused:
         ]
         assert not worse, f"{operation} does not survive 53200\n" + "\n".join(worse)
 
+    @pytest.mark.slow
     def test_answers_do_not_depend_on_work_mem(self, pggit: Target) -> None:
         """Promise: with 64 kB to sort in, the same branch, the same hash."""
         conn = pggit.conn
@@ -180,7 +182,7 @@ def _settings(conn: Connection) -> int:
 
 
 class TestLargeTables:
-    @pytest.mark.parametrize("width", [100, 400])
+    @pytest.mark.parametrize("width", cases([100, 400], smoke=[100]))
     def test_every_column_of_a_wide_table_is_recorded(self, pggit: Target, width: int) -> None:
         """Promise: a table of 100 columns and more is versioned like any other."""
         conn, records = pggit.conn, Records(pggit.conn)
@@ -272,6 +274,7 @@ class TestWorkDone:
             f" and {crowded['objects']} beside 400 columns of other tables"
         )
 
+    @pytest.mark.slow
     def test_a_schema_change_costs_n_for_n_columns(self, pggit: Target) -> None:
         """Promise: four times the columns cost four times as much, not sixteen times."""
         conn = pggit.conn

@@ -13,6 +13,7 @@ from psycopg import errors
 
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.injector import ChaosInjector
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.retry import with_retry
 from pggit_chaos.target import Target
@@ -63,7 +64,7 @@ def _versions(conn: Connection) -> dict[tuple[str, str], int]:
 
 
 class TestInOneTransaction:
-    @pytest.mark.parametrize("step", range(1, len(MIGRATION) + 1, 2))
+    @pytest.mark.parametrize("step", cases(range(1, len(MIGRATION) + 1, 2), smoke=[3]))
     def test_a_migration_that_fails_never_was(
         self, ground: Target, sync_conn: Connection, chaos_injector: ChaosInjector, step: int
     ) -> None:
@@ -77,6 +78,7 @@ class TestInOneTransaction:
         assert not changed, f"a migration that failed after {step} steps left {changed}"
         _require_no_drift(ground.conn)
 
+    @pytest.mark.slow
     def test_a_migration_that_is_mended_is_recorded_once(
         self, ground: Target, sync_conn: Connection
     ) -> None:
@@ -93,6 +95,7 @@ class TestInOneTransaction:
         drift = Records(ground.conn).drift()
         assert not drift, f"the migration is done, and {drift}"
 
+    @pytest.mark.slow
     def test_a_savepoint_keeps_the_first_half(self, ground: Target, sync_conn: Connection) -> None:
         """Promise: a migration that goes back to a savepoint is recorded up to there."""
         _run(sync_conn, MIGRATION[:2])
@@ -105,6 +108,7 @@ class TestInOneTransaction:
 
 
 class TestStepByStep:
+    @pytest.mark.slow
     def test_a_migration_without_a_transaction_is_recorded_as_far_as_it_came(
         self, ground: Target
     ) -> None:
@@ -119,6 +123,7 @@ class TestStepByStep:
         drift = records.drift()
         assert not drift, f"after the migration was run to its end: {drift}"
 
+    @pytest.mark.slow
     def test_a_migration_that_is_run_again_changes_nothing(self, ground: Target) -> None:
         """Promise: a statement that has nothing to do gives no version."""
         again = (
@@ -153,6 +158,7 @@ class TestStepByStep:
 
 
 class TestFromOutside:
+    @pytest.mark.slow
     def test_a_migration_that_cannot_have_its_lock_leaves_nothing(
         self,
         ground: Target,
@@ -175,7 +181,7 @@ class TestFromOutside:
         sync_conn.commit()
         _require_no_drift(ground.conn)
 
-    @pytest.mark.parametrize("how", ["cancelled", "terminated"])
+    @pytest.mark.parametrize("how", cases(["cancelled", "terminated"], smoke=["cancelled"]))
     def test_a_migration_that_is_interrupted_leaves_nothing(
         self,
         chaos: Chaos,
@@ -204,6 +210,7 @@ class TestFromOutside:
         assert not changed, f"a migration that was {how} left something in {changed}"
         _require_no_drift(ground.conn)
 
+    @pytest.mark.slow
     def test_two_migrations_of_one_table_are_both_recorded(
         self,
         ground: Target,
@@ -225,6 +232,7 @@ class TestFromOutside:
         versions = [change.new_version for change in records.history("public.customer")]
         assert len(set(versions)) == len(versions), f"a version twice: {versions}"
 
+    @pytest.mark.slow
     def test_an_event_trigger_of_somebody_else_can_refuse(
         self, ground: Target, chaos_injector: ChaosInjector
     ) -> None:
@@ -252,7 +260,7 @@ class TestFromOutside:
 
 
 class TestInsidePgGit:
-    @pytest.mark.parametrize("sqlstate", ["40001", "53100"])
+    @pytest.mark.parametrize("sqlstate", cases(["40001", "53100"], smoke=["53100"]))
     def test_a_step_that_cannot_be_recorded_does_not_happen(
         self, chaos: Chaos, ground: Target, sqlstate: str
     ) -> None:
@@ -268,6 +276,7 @@ class TestInsidePgGit:
         _run(conn, MIGRATION)
         _require_no_drift(conn)
 
+    @pytest.mark.slow
     def test_a_migration_is_retried_as_a_whole(
         self, chaos: Chaos, ground: Target, sync_conn: Connection
     ) -> None:

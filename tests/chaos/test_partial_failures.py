@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.injector import ChaosInjector
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.retry import is_serialization, with_retry
 from pggit_chaos.target import Target
@@ -44,8 +45,10 @@ def diverged(pggit: Target) -> Target:
 
 class TestBetweenTwoSteps:
     @pytest.mark.rolled_back
-    @pytest.mark.parametrize("sqlstate", ["40001", "40P01", "53200", "57014"])
-    @pytest.mark.parametrize("step", [1, 3])
+    @pytest.mark.parametrize(
+        "sqlstate", cases(["40001", "40P01", "53200", "57014"], smoke=["40001", "57014"])
+    )
+    @pytest.mark.parametrize("step", cases([1, 3], smoke=[3]))
     def test_a_merge_moves_every_object_or_none(
         self,
         chaos: Chaos,
@@ -89,6 +92,7 @@ class TestBetweenTwoSteps:
         kinds = ["TABLE", "COLUMN"]
         assert records.active(kinds, branch="copy") == records.active(kinds)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "failpoint",
         [
@@ -153,6 +157,7 @@ def _others(target: Target) -> set[str]:
 
 
 class TestScripts:
+    @pytest.mark.slow
     def test_a_script_that_is_one_transaction_fails_whole(
         self, pggit: Target, chaos_injector: ChaosInjector
     ) -> None:
@@ -237,6 +242,7 @@ class TestRetries:
 class TestTasks:
     """The same, for who waits for the server in asyncio."""
 
+    @pytest.mark.slow
     async def test_tasks_that_are_delayed_and_disturbed_commit_once_each(
         self,
         chaos: Chaos,
@@ -301,6 +307,7 @@ def _commit_statement(target: Target) -> str:
 
 
 class TestBystanders:
+    @pytest.mark.slow
     def test_a_session_that_is_lost_disturbs_no_other(
         self,
         chaos: Chaos,
@@ -352,6 +359,7 @@ class TestBystanders:
         expected = records.commits()[0].hash if messages else None
         assert head == expected, f"main's head is {head}; the last commit on it is {expected}"
 
+    @pytest.mark.slow
     def test_nobody_sees_a_commit_that_is_half_done(
         self, chaos: Chaos, pggit: Target, chaos_connect: Connect, chaos_injector: ChaosInjector
     ) -> None:

@@ -298,6 +298,7 @@ class TestBranches:
                 )
                 assert branch == each, f"a commit to {each!r} went to {branch!r}"
 
+    @pytest.mark.slow
     @given(strategies.branch_names())
     def test_a_name_that_is_taken_is_refused(self, pggit: Target, name: str) -> None:
         """Promise: a second branch of a name is a 23505, and the first stays as it was."""

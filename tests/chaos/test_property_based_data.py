@@ -99,6 +99,7 @@ class TestCopies:
             assert content(conn, copy_of(conn, "side")) == due, "the copy has other rows"
             assert content(conn, table.identifier) == due, "the table itself has other rows"
 
+    @pytest.mark.slow
     @fewer
     @given(strategies.rows(KEYED, min_size=1, max_size=5), strategies.texts(max_size=20))
     def test_what_is_written_to_one_side_is_not_on_the_other(
@@ -118,6 +119,7 @@ class TestCopies:
             conn.execute(sql.SQL("DELETE FROM {}").format(table))
             assert content(conn, copy) == left, "a write to the table reached the copy"
 
+    @pytest.mark.slow
     @fewer
     @given(st.integers(0, 30))
     def test_the_books_say_how_many_rows_were_copied(self, pggit: Target, count: int) -> None:
@@ -145,6 +147,7 @@ class TestCopies:
             assert new is not None, "the copy has no numbers of its own"
             assert new > last + 3, f"number {new} was drawn again"
 
+    @pytest.mark.slow
     @fewer
     @given(strategies.tables(names=st.just(NAME), max_columns=4))
     def test_a_copy_has_the_columns_of_its_table(self, pggit: Target, table: Table) -> None:
@@ -165,6 +168,7 @@ class TestCopies:
 
 
 class TestBranchesOfData:
+    @pytest.mark.slow
     @fewer
     @given(strategies.texts(max_size=10), strategies.texts(max_size=10))
     def test_two_branches_of_a_table_are_two_copies(
@@ -183,6 +187,7 @@ class TestBranchesOfData:
                 distinct = sql.SQL("SELECT array_agg(DISTINCT note) FROM {}")
                 assert value(conn, distinct.format(copy_of(conn, branch))) == [note]
 
+    @pytest.mark.slow
     @fewer
     @given(strategies.texts(max_size=10))
     def test_a_branch_of_a_branch_has_the_rows_of_that_branch(
@@ -243,6 +248,7 @@ class TestBranchesOfData:
 
 
 class TestFailures:
+    @pytest.mark.slow
     @fewer
     @given(tables_and_rows())
     def test_a_copy_that_is_rolled_back_leaves_nothing(
@@ -257,6 +263,7 @@ class TestFailures:
                 pggit.create_data_branch(NAME, "side")
             assert (value(conn, query), state(conn)) == before
 
+    @pytest.mark.slow
     @fewer
     @given(
         strategies.fault_plans(

@@ -150,6 +150,7 @@ class TestTracking:
             agree(conn, name)
             agree(conn, other)
 
+    @pytest.mark.slow
     @fewer
     @given(PLAIN)
     def test_tables_of_one_name_in_two_schemas_are_two(self, pggit: Target, name: str) -> None:
@@ -275,6 +276,7 @@ class TestEvolution:
             agree(conn, new)
             assert not record(conn, old)[0], f"{old!r} is {new!r} now, and still active"
 
+    @pytest.mark.slow
     @fewer
     @given(strategies.tables(names=PLAIN, column_names=PLAIN, max_columns=3), st.booleans())
     def test_a_dropped_table_is_history_and_may_come_again(
@@ -293,6 +295,7 @@ class TestEvolution:
                 conn.execute(table.create)
                 agree(conn, table.name)
 
+    @pytest.mark.slow
     @fewer
     @given(st.lists(st.sampled_from(CHANGES), min_size=1, max_size=6))
     def test_versions_lead_from_change_to_change(self, pggit: Target, changes: list[str]) -> None:
@@ -354,6 +357,7 @@ class TestBranchesAndMerges:
 
 
 class TestFailingMigrations:
+    @pytest.mark.slow
     @fewer
     @given(st.lists(st.sampled_from(DDL), min_size=1, max_size=4, unique=True), st.booleans())
     def test_a_migration_that_is_rolled_back_leaves_nothing(
@@ -371,6 +375,7 @@ class TestFailingMigrations:
                             assert state(conn) != before, f"pgGit does not record: {statement}"
             assert state(conn) == before, "something of what was rolled back is still there"
 
+    @pytest.mark.slow
     @fewer
     @given(
         st.sampled_from(DDL),
@@ -398,6 +403,7 @@ class TestFailingMigrations:
         assert seen == plan.sqlstate, f"struck by {plan.sqlstate}, the caller saw {seen}"
         assert after == before, "the change failed, and something of it is there"
 
+    @pytest.mark.slow
     def test_each_change_fails_at_whatever_step_is_struck(
         self, pggit: Target, chaos: Chaos
     ) -> None:

@@ -87,6 +87,7 @@ def _go_on(target: Target) -> None:
 
 
 class TestHealing:
+    @pytest.mark.slow
     def test_damage_upon_damage_is_healed(self, chaos: Chaos, used: Target) -> None:
         """Promise: however much was damaged, what is healed is as it was, and pgGit goes on."""
         before, findings = chaos.state_digest(), set(chaos.fsck())
@@ -116,6 +117,7 @@ class TestHealing:
         assert "meanwhile" in records.branches()
         assert all(message is not None for message in records.messages())
 
+    @pytest.mark.slow
     def test_a_row_that_was_changed_meanwhile_is_not_overwritten(
         self, chaos: Chaos, used: Target
     ) -> None:
@@ -140,6 +142,7 @@ class TestHealing:
 class TestMending:
     """What an administrator does by hand."""
 
+    @pytest.mark.slow
     def test_an_event_trigger_that_was_off_is_switched_on_again(self, used: Target) -> None:
         """Promise: what changed while pgGit was deaf is recorded with the next change."""
         conn = used.conn
@@ -164,6 +167,7 @@ class TestMending:
         assert set(chaos.fsck()) == findings
         _go_on(used)
 
+    @pytest.mark.slow
     @pytest.mark.may_leave_findings
     def test_a_sequence_that_was_set_back_repeats_no_id(self, chaos: Chaos, used: Target) -> None:
         """Promise: with its sequence behind, pgGit fails rather than give an ID twice.
@@ -185,6 +189,7 @@ class TestMending:
         used.conn.execute("SELECT setval('pggit.trinity_id_seq', 1000)")
         _go_on(used)
 
+    @pytest.mark.slow
     def test_maintenance_changes_nothing(self, used: Target, chaos_injector: ChaosInjector) -> None:
         """Promise: pgGit's state does not depend on where its rows and indexes lie."""
         before = chaos_injector.snapshot()
@@ -199,6 +204,7 @@ class TestMending:
         assert not changed, f"maintenance changed {changed}"
         _go_on(used)
 
+    @pytest.mark.slow
     def test_a_session_on_a_branch_that_is_gone_finds_its_way_back(
         self, used: Target, chaos_connect: Connect
     ) -> None:

@@ -11,6 +11,7 @@ from psycopg import IsolationLevel
 from pggit_chaos.chaos import Chaos
 from pggit_chaos.crowd import Crowd, errors, sqlstates
 from pggit_chaos.oracle import broken_lines, broken_versions, refused, state, value
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.retry import is_serialization, with_retry
 from pggit_chaos.target import Target
 
@@ -159,6 +160,7 @@ class TestRealSerializationFailures:
         assert not errors([finish(other, deciding("release/2"))])
         assert value(pggit.conn, count) == 1
 
+    @pytest.mark.slow
     def test_a_schema_change_behind_its_snapshot_is_whole_or_told(
         self, pggit: Target, chaos_connect: Any
     ) -> None:
@@ -176,6 +178,7 @@ class TestRealSerializationFailures:
         assert value(pggit.conn, VERSION, object_id) == before + 2, "a change was not counted"
         assert not broken_versions(pggit.conn), "\n".join(broken_versions(pggit.conn))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("num_workers", [4, pytest.param(20, marks=pytest.mark.slow)])
     def test_serializable_workers_that_retry_store_each_commit_once(
         self, pggit: Target, crowd: Crowd, num_workers: int
@@ -227,7 +230,7 @@ class TestRealSerializationFailures:
 
 
 class TestInjectedSerializationFailures:
-    @pytest.mark.parametrize("name", INJECTABLE)
+    @pytest.mark.parametrize("name", cases(INJECTABLE, smoke=["commit on a new branch"]))
     def test_a_failure_at_any_step_surfaces_as_one(
         self, pggit: Target, chaos: Chaos, name: str
     ) -> None:
@@ -244,6 +247,7 @@ class TestInjectedSerializationFailures:
             f" {bad[0].failpoint}, the caller sees {bad[0].seen_sqlstate}: {bad[0].detail}"
         )
 
+    @pytest.mark.slow
     def test_a_failure_at_commit_leaves_nothing(self, pggit: Target, chaos: Chaos) -> None:
         """Promise: where COMMIT itself fails with 40001, what was answered is not there."""
         before = state(pggit.conn)
@@ -257,7 +261,11 @@ class TestInjectedSerializationFailures:
         assert commits(pggit.conn) == ["m"]
 
     @pytest.mark.parametrize(
-        "failpoint", ["pggit.commits.insert.before", "pggit.commits.insert.commit"]
+        "failpoint",
+        cases(
+            ["pggit.commits.insert.before", "pggit.commits.insert.commit"],
+            smoke=["pggit.commits.insert.commit"],
+        ),
     )
     def test_a_retry_on_its_sqlstate_applies_exactly_once(
         self, pggit: Target, chaos: Chaos, failpoint: str

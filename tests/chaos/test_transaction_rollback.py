@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import psycopg
@@ -18,6 +18,7 @@ from pggit_chaos.errors import NotApplicableError
 from pggit_chaos.injector import ChaosInjector
 from pggit_chaos.monitor import TransactionMonitor
 from pggit_chaos.operations import CORE, Operation
+from pggit_chaos.plugin.levels import cases
 from pggit_chaos.records import Records
 from pggit_chaos.target import Target
 
@@ -41,16 +42,24 @@ def _is_ours(error: psycopg.Error, sqlstate: str) -> bool:
 RETRY, CANCEL = "40001", "57014"
 
 
-CANCELLED = {"commit on main", "create_branch", "merge_branches", "delete_branch_simple"}
+# The smoke level sweeps these.
+SMOKE = {
+    ("commit on main", RETRY),
+    ("commit on a new branch", RETRY),
+    ("create_branch", CANCEL),
+    ("merge_branches", RETRY),
+    ("CREATE VIEW", RETRY),
+    ("DROP TABLE", RETRY),
+}
 
 
 def _sweeps() -> Iterator[object]:
-    for operation in CORE:
-        yield pytest.param(operation, RETRY, id=f"{operation.name}-{RETRY}")
+    for operation, sqlstate in product(CORE, (RETRY, CANCEL)):
+        quick = (operation.name, sqlstate) in SMOKE
         yield pytest.param(
-            *(operation, CANCEL),
-            id=f"{operation.name}-{CANCEL}",
-            marks=[] if operation.name in CANCELLED else [pytest.mark.slow],
+            *(operation, sqlstate),
+            id=f"{operation.name}-{sqlstate}",
+            marks=[] if quick else [pytest.mark.slow],
         )
 
 
@@ -252,6 +261,7 @@ class TestAtCommit:
             assert fault.fired == 1
         assert Records(pggit.conn).messages() == ["succeeds"]
 
+    @pytest.mark.slow
     def test_a_whole_transaction_fails_at_commit(
         self, chaos: Chaos, sync_conn: Connection, chaos_injector: ChaosInjector
     ) -> None:
@@ -268,6 +278,7 @@ class TestAtCommit:
         assert before.changes(chaos_injector.snapshot()) == []
         assert sync_conn.execute("SELECT to_regclass('public.mine')").fetchone() == (None,)
 
+    @pytest.mark.slow
     def test_a_session_that_is_ended_at_commit_has_committed_nothing(
         self, chaos: Chaos, chaos_connect: Connect, chaos_injector: ChaosInjector
     ) -> None:
@@ -284,6 +295,7 @@ class TestAtCommit:
 
 
 class TestInterruption:
+    @pytest.mark.slow
     @pytest.mark.parametrize("step", COMMIT_STEPS)
     def test_a_cancelled_commit_leaves_nothing(
         self,
@@ -306,7 +318,7 @@ class TestInterruption:
         left = transaction_monitor.session_locks(victim.info.backend_pid)
         assert not left, f"the cancelled commit left its session with {left}"
 
-    @pytest.mark.parametrize("step", COMMIT_STEPS)
+    @pytest.mark.parametrize("step", cases(COMMIT_STEPS, smoke=["pggit.commits.insert.after"]))
     def test_a_terminated_commit_leaves_nothing(
         self,
         chaos: Chaos,
@@ -328,6 +340,7 @@ class TestInterruption:
         pggit.commit("main", "nobody is in the way")
         assert Records(pggit.conn).messages() == ["nobody is in the way"]
 
+    @pytest.mark.slow
     def test_a_terminated_schema_change_leaves_nothing(
         self, chaos: Chaos, sync_conn: Connection, chaos_injector: ChaosInjector
     ) -> None:
@@ -342,6 +355,7 @@ class TestInterruption:
         assert before.changes(chaos_injector.snapshot()) == []
         assert chaos.conn.execute("SELECT to_regclass('public.lost')").fetchone() == (None,)
 
+    @pytest.mark.slow
     def test_a_merge_that_is_cancelled_leaves_both_branches_as_they_were(
         self, chaos: Chaos, pggit: Target, chaos_connect: Connect, chaos_injector: ChaosInjector
     ) -> None:
@@ -375,9 +389,12 @@ class TestWhatIsLeftBehind:
 
     @pytest.mark.parametrize(
         "operation",
-        ["commit", "create_branch", "create_data_branch", "merge", "delete_branch", "DDL"],
+        cases(
+            ["commit", "create_branch", "create_data_branch", "merge", "delete_branch", "DDL"],
+            smoke=["merge", "delete_branch"],
+        ),
     )
-    @pytest.mark.parametrize("ending", ["success", "rollback"])
+    @pytest.mark.parametrize("ending", cases(["success", "rollback"], smoke=["success"]))
     def test_the_session_is_as_it_was(self, pggit: Target, operation: str, ending: str) -> None:
         """Promise: no operation but switch_branch changes what its caller has set."""
         conn = pggit.conn

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pggit_chaos.cluster import Cluster
+from pggit_chaos.plugin import levels
 from servers.fleet import ROOT
 
 pytestmark = pytest.mark.one_version
@@ -215,3 +216,11 @@ print(*({"psycopg", "psycopg_pool", "hypothesis", "rich", "click", "asyncio"}
         check=True,
     )
     assert done.stdout.split() == []
+
+
+def test_cases_that_smoke_does_without_are_slow() -> None:
+    quick, other = levels.cases(["a", "b"], smoke=["a"])
+    assert quick == "a"
+    assert (other.values, [mark.name for mark in other.marks]) == (("b",), ["slow"])
+    with pytest.raises(ValueError, match="'c'"):
+        levels.cases(["a", "b"], smoke=["a", "c"])

@@ -31,7 +31,7 @@ MARKERS = (
     "load: many operations, or large ones",
     "slow: takes long for what it adds to the others, which the smoke level has",
     "destructive: crashes, starves or fills a server of its own",
-    "rolled_back: has one connection, in a transaction that is rolled back, and shares the database",
+    "rolled_back: has one connection, in a transaction that is rolled back; shares its database",
     "may_leave_findings(*check_ids): fsck may find something when the test is over; "
     "without ids anything",
 )
