@@ -167,6 +167,7 @@ def test_what_a_killed_session_left_is_removed_by_the_next(
 ROLLED_BACK = """
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 pytestmark = pytest.mark.rolled_back
 SEEN = []
@@ -187,6 +188,9 @@ def test_nothing_is_left_of_the_one_before(pggit, number):
     locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
     assert pggit.conn.execute(locks).fetchone() == (0,)
     pggit.conn.execute("SET search_path = nowhere; SELECT pg_advisory_lock(1)")
+    pggit.conn.execute("PREPARE mine AS SELECT 1")
+    pggit.conn.row_factory = dict_row
+    pggit.conn.cursor_factory = psycopg.ClientCursor
     pggit.commit("main", "a message")
 
 
@@ -229,6 +233,7 @@ def test_tests_that_are_rolled_back_share_a_database(chaos_run: Run) -> None:
 
 ENDED = """
 import pytest
+from psycopg.rows import dict_row
 
 pytestmark = pytest.mark.rolled_back
 
@@ -243,7 +248,9 @@ def test_that_leaves_damage(pggit):
     pggit.commit("main", "a message")
     pggit.conn.execute("UPDATE pggit.branches SET status = NULL WHERE name = 'main'")
 
-def test_that_fails(pggit):
+def test_that_fails(pggit, chaos):
+    pggit.conn.row_factory = dict_row
+    chaos.conn.execute("SELECT pggit_chaos.arm('pggit.commits.insert.after', 'error')")
     with pggit.conn.transaction():
         pggit.create_branch("")
 """
@@ -253,7 +260,13 @@ def test_a_test_that_is_not_rolled_back_fails_and_spoils_no_other(chaos_run: Run
     result = chaos_run(ENDED)
     result.assert_outcomes(passed=1, failed=3)
     result.stdout.fnmatch_lines(
-        ["*has ended its transaction by itself*", "*branch_status_missing*", "*InvalidName*"]
+        [
+            "*has ended its transaction by itself*",
+            "*branch_status_missing*",
+            "*InvalidName*",
+            "armed still:",
+            "*pggit.commits.insert.after error (session, *): hit 0, fired 0",
+        ]
     )
 
 
@@ -262,4 +275,4 @@ def test_a_test_that_is_rolled_back_takes_no_other_connections(chaos_run: Run) -
     tests = [f"@pytest.mark.rolled_back\ndef test_{name}({name}): pass" for name in names]
     result = chaos_run("\n".join(["import pytest", *tests]))
     result.assert_outcomes(errors=len(names))
-    result.stdout.fnmatch_lines(["*has one connection, and takes others*"] * len(names))
+    result.stdout.fnmatch_lines([f"*has one connection: {name} takes others*" for name in names])

@@ -55,11 +55,13 @@ def describe(experiment: Experiment) -> str:
     lines = ["armed by the test:", *_indented(map(describe_armed, experiment.armed))]
     if experiment.over is not None:
         return "\n".join([*lines, experiment.over])
+    from psycopg.rows import tuple_row
+
     # What a failed test left behind may be anything; that it cannot be read is said.
     try:
         with _looking(experiment) as conn:
             for heading, (query, line) in _VIEWS.items():
-                rows = conn.execute(query).fetchall()
+                rows = conn.cursor(row_factory=tuple_row).execute(query).fetchall()
                 lines += [heading, *_indented(line.format(*row) for row in rows)]
         lines += ["fsck:", *_indented(describe_findings(new_findings(experiment)))]
     except ChaosError as error:

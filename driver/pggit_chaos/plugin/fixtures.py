@@ -101,7 +101,8 @@ def chaos_database(request: pytest.FixtureRequest, chaos_provision: Provision) -
 def _require_own_database(request: pytest.FixtureRequest) -> None:
     """Fail a test that would write to a database which it shares, over other connections."""
     if request.node.get_closest_marker("rolled_back"):
-        reason = "a test that is marked rolled_back has one connection, and takes others"
+        taker = request.fixturename
+        reason = f"a test that is marked rolled_back has one connection: {taker} takes others"
         pytest.fail(reason, pytrace=False)
 
 

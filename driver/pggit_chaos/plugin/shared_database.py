@@ -32,8 +32,7 @@ class SharedDatabase:
 
         self.conninfo = conninfo
         self._conn = psycopg.connect(conninfo, autocommit=True)
-        # The tables of one test are not those of the next, whatever their names.
-        self._conn.prepare_threshold = None
+        self._put_back()
         self._committed = False
         self._size = self._measure()
 
@@ -57,11 +56,23 @@ class SharedDatabase:
             yield self._conn
             self._committed = self._conn.info.transaction_status == TransactionStatus.IDLE
         if not self._conn.closed:
-            self._conn.execute("SELECT pg_advisory_unlock_all()")  # they outlive a rollback
+            self._put_back()
 
     def close(self) -> None:
         """End the connection."""
         self._conn.close()
+
+    def _put_back(self) -> None:
+        """Make of the connection what a test expects of one: not all is rolled back."""
+        import psycopg
+        from psycopg.rows import tuple_row
+
+        self._conn.row_factory = tuple_row
+        self._conn.cursor_factory = psycopg.Cursor
+        # The tables of one test are not those of the next, whatever their names.
+        self._conn.prepare_threshold = None
+        self._conn.execute("SELECT pg_advisory_unlock_all()")
+        self._conn.execute("DEALLOCATE ALL")
 
     def _measure(self) -> int:
         """Return the size of the catalogue and of pgGit's tables, in bytes."""
