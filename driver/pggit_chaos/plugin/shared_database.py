@@ -71,6 +71,7 @@ class SharedDatabase:
         self._conn.cursor_factory = psycopg.Cursor
         # The tables of one test are not those of the next, whatever their names.
         self._conn.prepare_threshold = None
+        # DISCARD ALL would forget the plans, too, for which the session is shared.
         self._conn.execute("SELECT pg_advisory_unlock_all()")
         self._conn.execute("DEALLOCATE ALL")
 
